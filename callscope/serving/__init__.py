@@ -1,0 +1,1 @@
+"""What it takes to be a gRPC process; knows nothing of calls."""

@@ -1,0 +1,1 @@
+"""The four services, each one process, and the command line."""

@@ -1,0 +1,1 @@
+"""Recordings in, call records out."""

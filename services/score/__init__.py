@@ -1,0 +1,1 @@
+"""What the agent did, judged by a rubric."""
