@@ -16,6 +16,7 @@ same attributes, so one problem has one name everywhere.
     │   ├── AudioTooLong            INVALID_ARGUMENT    413
     │   ├── UnknownChannel
     │   ├── UnknownModel
+    │   ├── InvalidSetting
     │   └── InvalidRubric           INVALID_ARGUMENT    422
     ├── ForbiddenUri                PERMISSION_DENIED   403
     ├── NotFound                    NOT_FOUND           404
@@ -51,6 +52,7 @@ __all__ = [
     "InvalidAudio",
     "InvalidInput",
     "InvalidRubric",
+    "InvalidSetting",
     "ModelDamaged",
     "ModelMissing",
     "NoAudioStream",
@@ -188,6 +190,13 @@ class UnknownModel(InvalidInput):
 
     code = "unknown_model"
     default_remedy = "`callscope models list` shows the names."
+
+
+class InvalidSetting(InvalidInput):
+    """A setting in the environment or on the command line that cannot be used."""
+
+    code = "invalid_setting"
+    default_remedy = "docs/configuration.md describes every setting."
 
 
 class InvalidRubric(InvalidInput):

@@ -6,9 +6,9 @@ fill them, so tests, benchmarks, the command line and the gateway run the same f
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from callscope import __version__, dialogue
 from callscope.errors import Cancelled
@@ -151,9 +151,10 @@ def analyze(
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="stage") as pool:
         speech = pool.submit(transcriber.transcribe, audio, options.transcribe, watch("transcribe"))
         speakers = pool.submit(diarizer.diarize, audio, options.diarize, watch("diarize"))
-        wait((speech, speakers), return_when=FIRST_EXCEPTION)
+        pending: tuple[Future[Any], ...] = (speech, speakers)
+        wait(pending, return_when=FIRST_EXCEPTION)
         failed.set()  # no effect when both are done
-        errors = [e for e in (speech.exception(), speakers.exception()) if e is not None]
+        errors = [error for each in pending if (error := each.exception()) is not None]
         for error in sorted(errors, key=lambda e: isinstance(e, Cancelled)):
             raise error
         transcript, diarization = speech.result(), speakers.result()

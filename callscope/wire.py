@@ -25,9 +25,9 @@ T = TypeVar("T")
 
 MESSAGES: Mapping[type, type[Message]] = {
     **{
-        value: getattr(types_pb2, name)
+        getattr(types, name): getattr(types_pb2, name)
         for name in types.__all__
-        if is_dataclass(value := getattr(types, name)) and hasattr(types_pb2, name)
+        if is_dataclass(getattr(types, name)) and hasattr(types_pb2, name)
     },
     RubricSource: score_pb2.RubricSource,
 }
@@ -36,7 +36,7 @@ MESSAGES: Mapping[type, type[Message]] = {
 
 def to_proto(value: Any) -> Any:
     """The message that carries `value`, an instance of a class in `MESSAGES`."""
-    kind = type(value)
+    kind: Any = type(value)
     message = MESSAGES[kind]()
     for name, descriptor in _fields(kind):
         content = getattr(value, name)
@@ -60,23 +60,24 @@ def from_proto(kind: type[T], message: Message) -> T:
     Raises:
         ValueError: an enum has no value this version knows, or a class refuses its fields.
     """
-    hints = _hints(kind)
+    mirrored: Any = kind
+    hints = _hints(mirrored)
     return kind(
         **{
             name: _decode_field(hints[name], message, descriptor)
-            for name, descriptor in _fields(kind)
+            for name, descriptor in _fields(mirrored)
         }
     )
 
 
 @cache
-def _fields(kind: type) -> tuple[tuple[str, FieldDescriptor], ...]:
+def _fields(kind: Any) -> tuple[tuple[str, Any], ...]:
     descriptors = MESSAGES[kind].DESCRIPTOR.fields_by_name
     return tuple((field.name, descriptors[field.name]) for field in fields(kind))
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 

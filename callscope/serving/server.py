@@ -1,0 +1,155 @@
+"""A gRPC process: health that tells the truth, reflection, probes, and a graceful end."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from callscope.errors import Unavailable
+from callscope.serving.channel import MESSAGE_OPTIONS
+from callscope.serving.interceptors import CallInterceptor
+from callscope.serving.logs import configure
+from callscope.serving.metrics import publish_models
+from callscope.serving.probes import ProbeServer
+from callscope.serving.settings import ServiceSettings
+from callscope.types import ModelInfo
+
+__all__ = ["Running", "Service", "running", "serve"]
+
+_log = logging.getLogger(__name__)
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a process serves.
+
+    Attributes:
+        name: transcribe, diarize, score or gateway.
+        grpc_services: full names, for health and reflection.
+        register: adds the servicers to a server.
+        warm_up: blocking; loads what is needed and runs one inference. The service is
+            NOT_SERVING until it returns; what it raises ends the process.
+        models: what was loaded, known after `warm_up`.
+        lifespan: entered before the port opens and left after the drain.
+    """
+
+    name: str
+    grpc_services: tuple[str, ...]
+    register: Callable[[grpc.aio.Server], None]
+    warm_up: Callable[[], None] = field(default=lambda: None)
+    models: Callable[[], tuple[ModelInfo, ...]] = field(default=lambda: ())
+    lifespan: Callable[[], AbstractAsyncContextManager[None]] = field(
+        default=contextlib.nullcontext
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that is up: where it listens."""
+
+    name: str
+    target: str
+    metrics_port: int
+
+
+def serve(service: Service, settings: ServiceSettings) -> None:
+    """Run until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        CallscopeError: it could not start: a port is taken, a model is missing or damaged.
+    """
+    configure(service.name, settings.log_level)
+    asyncio.run(_serve(service, settings))
+
+
+async def _serve(service: Service, settings: ServiceSettings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(service, settings) as where:
+        _log.info("ready", extra={"target": where.target, "metrics_port": where.metrics_port})
+        await stop.wait()
+        _log.info("draining", extra={"seconds": settings.drain_seconds})
+
+
+@contextlib.asynccontextmanager
+async def running(service: Service, settings: ServiceSettings) -> AsyncIterator[Running]:
+    """Start the service, hand over where it listens once it is ready, drain it at the end.
+
+    Raises:
+        CallscopeError: it could not start.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        ready = asyncio.Event()
+        await stack.enter_async_context(service.lifespan())
+        probes = _bind_probes(settings, ready.is_set)
+        probes.start()
+        stack.push_async_callback(asyncio.to_thread, probes.stop)
+
+        server = grpc.aio.server(
+            interceptors=(CallInterceptor(),),
+            # Without this a second process on the same port would silently take half the calls.
+            options=(*MESSAGE_OPTIONS, ("grpc.so_reuseport", 0)),
+        )
+        checks = health.aio.HealthServicer()  # type: ignore[attr-defined] # stubs lack it
+        health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+        service.register(server)
+        reflection.enable_server_reflection(
+            (*service.grpc_services, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+        )
+        port = _bind(server, settings)
+        await _announce(checks, service, _NOT_SERVING)
+        await server.start()
+        stack.push_async_callback(server.stop, settings.drain_seconds)
+
+        await asyncio.to_thread(service.warm_up)
+        publish_models(service.models())
+        await _announce(checks, service, _SERVING)
+        ready.set()
+        try:
+            yield Running(service.name, f"{settings.host}:{port}", probes.port)
+        finally:
+            ready.clear()
+            await checks.enter_graceful_shutdown()
+
+
+async def _announce(
+    checks: Any, service: Service, status: "health_pb2.HealthCheckResponse.ServingStatus.ValueType"
+) -> None:
+    for name in ("", *service.grpc_services):
+        await checks.set(name, status)
+
+
+def _bind(server: grpc.aio.Server, settings: ServiceSettings) -> int:
+    address = f"{settings.host}:{settings.port}"
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError:
+        port = 0
+    if port == 0:
+        raise Unavailable(
+            f"{settings.service}: cannot listen on {address}",
+            remedy=f"Free the port, or set CALLSCOPE_{settings.service.upper()}_PORT.",
+        )
+    return port
+
+
+def _bind_probes(settings: ServiceSettings, ready: Callable[[], bool]) -> ProbeServer:
+    try:
+        return ProbeServer(settings.host, settings.metrics_port, ready)
+    except OSError as error:
+        raise Unavailable(
+            f"{settings.service}: cannot listen on {settings.host}:{settings.metrics_port}"
+            f" for metrics: {error.strerror}",
+            remedy=f"Free the port, or set CALLSCOPE_{settings.service.upper()}_METRICS_PORT.",
+        ) from None
