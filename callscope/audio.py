@@ -1,0 +1,314 @@
+"""From a recording's bytes to a waveform per channel, and the facts about the file.
+
+FFmpeg (through PyAV) decodes, soxr resamples. Decoding is streamed: limits are checked as the
+samples come, and the peak memory is about that of the finished array.
+"""
+
+import hashlib
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import av
+import numpy as np
+import numpy.typing as npt
+import soxr
+from minio import Minio
+
+from callscope.errors import (
+    AudioTooLarge,
+    AudioTooLong,
+    EmptyAudio,
+    NoAudioStream,
+    UndecodableAudio,
+    UnsupportedAudio,
+)
+from callscope.sources import Sources
+from callscope.types import AudioSource, MediaInfo
+
+__all__ = ["SAMPLE_RATE", "Audio", "AudioLimits", "AudioReader", "decode", "probe"]
+
+SAMPLE_RATE = 16_000  # Hz, what every model here was trained on
+_BLOCK = 10  # seconds resampled at a time
+
+# Formats that hold recordings. The others stay out: playlists and the like make FFmpeg open
+# further files and URLs that the bytes name, which a service must never do for a stranger.
+_CONTAINERS = (
+    "wav,w64,aiff,au,caf,flac,mp3,aac,ogg,mov,mp4,matroska,webm,asf,avi,amr,amrnb,amrwb,gsm"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLimits:
+    """What a recording may be at most; `extra_channels` says what to do above `max_channels`."""
+
+    max_bytes: int = 2 << 30
+    max_seconds: float = 4 * 3600
+    max_sample_rate: int = 48_000
+    max_channels: int = 2
+    extra_channels: Literal["refuse", "downmix"] = "refuse"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audio:
+    """A decoded recording.
+
+    `samples` is (channels, samples), float32 in about -1 to 1, at `SAMPLE_RATE`, C-contiguous.
+    `info` describes the file as it came; a downmixed recording has fewer rows than channels.
+    """
+
+    samples: npt.NDArray[np.float32]
+    info: MediaInfo
+
+
+class AudioReader:
+    """Fetches recordings from where this service may read, and decodes them.
+
+    Args:
+        roots: folders whose files may be read through `file://`.
+        buckets: buckets that may be read through `s3://`.
+        s3: the client of their store.
+        limits: what a recording may be at most.
+    """
+
+    def __init__(
+        self,
+        *,
+        roots: Sequence[Path],
+        buckets: Sequence[str] = (),
+        s3: Minio | None = None,
+        limits: AudioLimits = AudioLimits(),
+    ) -> None:
+        self._limits = limits
+        self._sources = Sources(roots=roots, buckets=buckets, s3=s3, max_bytes=limits.max_bytes)
+
+    def open(self, source: AudioSource) -> AbstractContextManager[BinaryIO]:
+        """The source's bytes as a seekable file; raises what `Sources.open` raises."""
+        return self._sources.open(source)
+
+    def read(self, source: AudioSource) -> Audio:
+        """Fetch and decode; raises what `Sources.open` and `decode` raise."""
+        with self.open(source) as file:
+            return decode(file, self._limits)
+
+
+def probe(file: BinaryIO, limits: AudioLimits) -> MediaInfo:
+    """The facts in the headers of a seekable file, after making sure that a frame decodes.
+
+    A duration the headers do not know, or claim beyond the limit, is counted from the packets
+    without decoding them.
+
+    Raises:
+        EmptyAudio, UndecodableAudio, NoAudioStream, UnsupportedAudio, AudioTooLarge, AudioTooLong
+    """
+    sha256 = _fingerprint(file, limits)
+    with _opened(file) as (container, stream):
+        first = next(_frames(container, stream), None)
+        if first is None:
+            raise EmptyAudio("the recording lasts zero seconds")
+        _check(first, limits)
+        duration = _header_seconds(container, stream)
+    if not 0 < duration <= limits.max_seconds:
+        file.seek(0)
+        with _opened(file) as (container, stream):
+            duration = _packet_seconds(container, stream)
+    if duration > limits.max_seconds:
+        raise _too_long(limits)
+    return _info(sha256, stream, first, duration)
+
+
+def decode(file: BinaryIO, limits: AudioLimits) -> Audio:
+    """Decode a seekable file to 16 kHz, each channel apart; damaged or missing parts are skipped.
+
+    Raises:
+        EmptyAudio: no bytes, or zero seconds of audio.
+        UndecodableAudio: no media file, an unknown codec, or damaged throughout.
+        NoAudioStream: a media file without sound.
+        UnsupportedAudio: more channels or a higher sample rate than the limits.
+        AudioTooLarge: more bytes than the limit.
+        AudioTooLong: more seconds than the limit; found while decoding, whatever the header says.
+    """
+    sha256 = _fingerprint(file, limits)
+    with _opened(file) as (container, stream):
+        frames = _frames(container, stream)
+        first = next(frames, None)
+        if first is None:
+            raise EmptyAudio("the recording lasts zero seconds")
+        _check(first, limits)
+        heard = _Heard(first, limits)
+        samples = _joined(heard.blocks(itertools.chain([first], frames)))
+        return Audio(samples, _info(sha256, stream, first, heard.samples / first.sample_rate))
+
+
+class _Heard:
+    """Turns frames into 16 kHz blocks, (samples, channels), and counts what came in."""
+
+    def __init__(self, first: av.AudioFrame, limits: AudioLimits) -> None:
+        self._rate = first.sample_rate
+        self._limits = limits
+        self._downmix = first.layout.nb_channels > limits.max_channels
+        self._channels = 1 if self._downmix else first.layout.nb_channels
+        self.samples = 0  # per channel, at the file's own rate
+
+    def blocks(self, frames: Iterable[av.AudioFrame]) -> Iterator[npt.NDArray[np.float32]]:
+        if self._rate == SAMPLE_RATE:
+            yield from self._raw(frames)
+            return
+        resampler = soxr.ResampleStream(self._rate, SAMPLE_RATE, self._channels, dtype="float32")
+        for block in self._raw(frames):
+            yield resampler.resample_chunk(block)
+        yield resampler.resample_chunk(np.zeros((0, self._channels), np.float32), last=True)
+
+    def _raw(self, frames: Iterable[av.AudioFrame]) -> Iterator[npt.NDArray[np.float32]]:
+        """Blocks at the file's rate. FFmpeg changes sample format and block size only."""
+        regular = av.AudioResampler(format="fltp", frame_size=self._rate * _BLOCK)
+        for frame in itertools.chain(frames, [None]):
+            if frame is not None:
+                self._count(frame)
+            try:
+                ready = regular.resample(frame)
+            except ValueError as error:
+                raise UnsupportedAudio(
+                    "the recording changes its sample rate or channels midway",
+                    remedy="Convert it to one sample rate and channel count.",
+                ) from error
+            for block in ready:
+                yield self._channels_last(block.to_ndarray().astype(np.float32, copy=False))
+
+    def _count(self, frame: av.AudioFrame) -> None:
+        self.samples += frame.samples
+        if self.samples > self._limits.max_seconds * self._rate:
+            raise _too_long(self._limits)
+
+    def _channels_last(self, block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        # Float formats may carry NaN or infinity, which a filter would smear over the rest.
+        block = np.nan_to_num(block, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+        if self._downmix:
+            block = block.mean(axis=0, keepdims=True)
+        return np.ascontiguousarray(block.T)
+
+
+def _joined(blocks: Iterable[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """One (channels, samples) array; each block is let go as it is copied."""
+    waiting = deque(blocks)
+    length = sum(len(block) for block in waiting)
+    if length == 0:
+        raise EmptyAudio("the recording lasts zero seconds")
+    samples = np.empty((waiting[0].shape[1], length), dtype=np.float32)
+    at = 0
+    while waiting:
+        block = waiting.popleft()
+        samples[:, at : at + len(block)] = block.T
+        at += len(block)
+    return samples
+
+
+def _fingerprint(file: BinaryIO, limits: AudioLimits) -> str:
+    """SHA-256 of the bytes, after checking how many they are; leaves the file at its start."""
+    size = file.seek(0, 2)
+    file.seek(0)
+    if size == 0:
+        raise EmptyAudio("the file is empty")
+    if size > limits.max_bytes:
+        raise AudioTooLarge(f"the file has {size} bytes, more than {limits.max_bytes}")
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _opened(
+    file: BinaryIO,
+) -> Iterator[tuple[av.container.InputContainer, av.audio.AudioStream]]:
+    try:
+        container = av.open(
+            file, "r", options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore"
+        )
+    except av.FFmpegError as error:
+        raise UndecodableAudio("the bytes are no recording in a known format") from error
+    with container:
+        if not container.streams.audio:
+            raise NoAudioStream(f"the {container.format.name} file has no audio stream")
+        stream = container.streams.audio[0]
+        if stream.codec_context is None:
+            raise UndecodableAudio("the recording's codec is unknown")
+        yield container, stream
+
+
+def _frames(
+    container: av.container.InputContainer, stream: av.audio.AudioStream
+) -> Iterator[av.AudioFrame]:
+    """Decode what is there, passing over damaged packets.
+
+    Raises:
+        UndecodableAudio: there were packets, and not one could be decoded.
+    """
+    damage: av.FFmpegError | None = None
+    decoded = False
+    for packet in _packets(container, stream):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError as error:
+            damage = error
+            continue
+        for frame in frames:
+            if frame.samples:
+                decoded = True
+                yield frame
+    if damage and not decoded:
+        raise UndecodableAudio("nothing in the recording can be decoded") from damage
+
+
+def _packets(
+    container: av.container.InputContainer, stream: av.audio.AudioStream
+) -> "Iterator[av.Packet[av.audio.AudioStream]]":  # generic in the stubs only
+    """The stream's packets; a file that was cut off ends where it ends."""
+    with suppress(av.FFmpegError):
+        yield from container.demux(stream)
+
+
+def _check(frame: av.AudioFrame, limits: AudioLimits) -> None:
+    channels = frame.layout.nb_channels
+    if channels > limits.max_channels and limits.extra_channels == "refuse":
+        raise UnsupportedAudio(
+            f"the recording has {channels} channels, more than {limits.max_channels}",
+            remedy="Send one or two channels, or set CALLSCOPE_EXTRA_CHANNELS=downmix.",
+        )
+    if frame.sample_rate > limits.max_sample_rate:
+        raise UnsupportedAudio(
+            f"the sample rate is {frame.sample_rate} Hz, more than {limits.max_sample_rate}",
+            remedy="Resample the recording, or raise CALLSCOPE_MAX_SAMPLE_RATE.",
+        )
+
+
+def _header_seconds(container: av.container.InputContainer, stream: av.audio.AudioStream) -> float:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / av.time_base
+
+
+def _packet_seconds(container: av.container.InputContainer, stream: av.audio.AudioStream) -> float:
+    ticks = sum(packet.duration or 0 for packet in _packets(container, stream))
+    return float(ticks * (stream.time_base or 0))
+
+
+def _info(
+    sha256: str, stream: av.audio.AudioStream, first: av.AudioFrame, duration: float
+) -> MediaInfo:
+    return MediaInfo(
+        sha256=sha256,
+        duration=duration,
+        sample_rate=first.sample_rate,
+        channels=first.layout.nb_channels,
+        codec=stream.codec_context.codec.canonical_name,
+    )
+
+
+def _too_long(limits: AudioLimits) -> AudioTooLong:
+    return AudioTooLong(f"the recording is longer than {limits.max_seconds:g} seconds")
