@@ -7,7 +7,7 @@ fill them, so tests, benchmarks, the command line and the gateway run the same f
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from callscope import __version__, dialogue
@@ -160,7 +160,7 @@ def analyze(
         transcript, diarization = speech.result(), speakers.result()
 
     conversation = dialogue.build(
-        transcript, diarization, recording.duration, options.agent_channel
+        transcript, diarization, transcript.duration, options.agent_channel
     )
     scorecard = scorer.score(
         conversation.utterances,
@@ -182,7 +182,7 @@ def assemble(
     reasons = conversation.doubts + scorecard.review.reasons
     return CallRecord(
         schema_version=SCHEMA_VERSION,
-        recording=recording,
+        recording=replace(recording, duration=transcript.duration),  # headers may lie
         language=transcript.language,
         layout=diarization.layout,
         channels=conversation.channels,

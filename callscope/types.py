@@ -179,9 +179,11 @@ class Transcript:
     """What was said. Words are in order of time, the channels interleaved.
 
     `speech` are the stretches where voice activity was found, per channel: what the recognizer
-    listened to, against which its coverage can be checked.
+    listened to, against which its coverage can be checked. `duration` is how many seconds of
+    audio were decoded, which a damaged file's header may overstate.
     """
 
+    duration: float
     language: str | None
     language_probability: float | None
     words: tuple[Word, ...]
