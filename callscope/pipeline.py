@@ -138,11 +138,11 @@ def analyze(
     Raises:
         CallscopeError: the first failing stage's error; the other stage is stopped first.
     """
-    failed = threading.Event()
+    stopped = threading.Event()
 
     def watch(stage: str) -> Progress:
         def report(done: float) -> None:
-            if failed.is_set():
+            if stopped.is_set():
                 raise Cancelled(f"{stage} was stopped because another stage failed")
             progress(stage, done)
 
@@ -152,12 +152,14 @@ def analyze(
         speech = pool.submit(transcriber.transcribe, audio, options.transcribe, watch("transcribe"))
         speakers = pool.submit(diarizer.diarize, audio, options.diarize, watch("diarize"))
         pending: tuple[Future[Any], ...] = (speech, speakers)
-        wait(pending, return_when=FIRST_EXCEPTION)
-        failed.set()  # no effect when both are done
-        errors = [error for each in pending if (error := each.exception()) is not None]
-        for error in sorted(errors, key=lambda e: isinstance(e, Cancelled)):
-            raise error
-        transcript, diarization = speech.result(), speakers.result()
+        try:
+            wait(pending, return_when=FIRST_EXCEPTION)
+        finally:  # also on Ctrl-C; no effect when both are done
+            stopped.set()
+    errors = [error for each in pending if (error := each.exception()) is not None]
+    for error in sorted(errors, key=lambda each: isinstance(each, Cancelled)):
+        raise error
+    transcript, diarization = speech.result(), speakers.result()
 
     conversation = dialogue.build(
         transcript, diarization, transcript.duration, options.agent_channel

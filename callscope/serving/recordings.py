@@ -1,0 +1,56 @@
+"""From settings to what a service may read: limits, and a reader inside them."""
+
+import urllib3
+from minio import Minio
+
+from callscope.audio import AudioLimits, AudioReader
+from callscope.errors import InvalidSetting
+from callscope.serving.settings import ServiceSettings
+
+__all__ = ["audio_limits", "audio_reader", "s3_client"]
+
+
+def audio_limits(settings: ServiceSettings) -> AudioLimits:
+    """The limits on a recording that the settings give."""
+    return AudioLimits(
+        max_bytes=settings.max_audio_bytes,
+        max_seconds=settings.max_audio_seconds,
+        max_sample_rate=settings.max_sample_rate,
+        extra_channels=settings.extra_channels,
+    )
+
+
+def audio_reader(settings: ServiceSettings) -> AudioReader:
+    """A reader for the folders and buckets that the settings allow."""
+    return AudioReader(
+        roots=settings.audio_roots,
+        buckets=settings.audio_buckets,
+        s3=s3_client(settings),
+        limits=audio_limits(settings),
+    )
+
+
+def s3_client(settings: ServiceSettings) -> Minio | None:
+    """The store's client, or None where no endpoint is set. Nothing is sent yet.
+
+    Raises:
+        InvalidSetting: the endpoint is no host:port.
+    """
+    if settings.s3_endpoint is None:
+        return None
+    keys = (settings.s3_access_key, settings.s3_secret_key)
+    access, secret = (key.get_secret_value() if key else None for key in keys)
+    try:
+        return Minio(
+            settings.s3_endpoint,
+            access_key=access,
+            secret_key=secret,
+            secure=settings.s3_secure,
+            # minio's own default waits five minutes for a connection
+            http_client=urllib3.PoolManager(
+                timeout=urllib3.Timeout(connect=5, read=60),
+                retries=urllib3.Retry(total=3, backoff_factor=0.3, status_forcelist=(502, 503, 504)),
+            ),
+        )
+    except ValueError as error:
+        raise InvalidSetting(f"CALLSCOPE_S3_ENDPOINT: {error}") from None

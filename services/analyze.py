@@ -1,0 +1,229 @@
+"""`callscope analyze`: the three model services inside this process, one recording after another.
+
+The same servers, settings and clients as in production, on loopback and free ports.
+"""
+
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from callscope import formats
+from callscope.audio import AudioLimits, probe
+from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
+from callscope.errors import AudioNotFound, CallscopeError, RubricNotFound, UnknownChannel
+from callscope.pipeline import (
+    AnalyzeOptions,
+    DiarizeOptions,
+    RubricSource,
+    TranscribeOptions,
+    analyze,
+)
+from callscope.serving.embedded import embedded
+from callscope.serving.recordings import audio_limits
+from callscope.types import AudioSource, CallRecord, Recording
+from services.diarize import servicer as diarize
+from services.diarize.settings import DiarizeSettings
+from services.report import report
+from services.score import servicer as score
+from services.score.settings import ScoreSettings
+from services.transcribe import servicer as transcribe
+from services.transcribe.settings import TranscribeSettings
+
+__all__ = ["Request", "analyze_files"]
+
+_STAGES = ("transcribe", "diarize", "score")
+_HOURS_24 = 24 * 3600.0  # one stage of the longest recording on the slowest machine
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The command's options, as typed."""
+
+    agent_channel: int | None
+    rubric_name: str
+    language: str | None
+    hotwords: tuple[str, ...]
+    speakers: int | None
+    model: str | None
+    json_file: str | None
+    form: str
+
+    def options(self) -> AnalyzeOptions:
+        """What the pipeline is asked for.
+
+        Raises:
+            RubricNotFound: the rubric looks like a path, and there is no such file.
+        """
+        return AnalyzeOptions(
+            rubric=_rubric(self.rubric_name),
+            agent_channel=self.agent_channel,
+            transcribe=TranscribeOptions(self.language, self.hotwords, self.model),
+            diarize=DiarizeOptions(self.speakers, self.speakers),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stages:
+    transcriber: RemoteTranscriber
+    diarizer: RemoteDiarizer
+    scorer: RemoteScorer
+    limits: AudioLimits
+
+
+def analyze_files(files: Sequence[Path], request: Request) -> int:
+    """Analyze each file and show its record; a bad file is reported and the others go on.
+
+    Returns:
+        The exit status: 0, or the highest among the files that failed.
+
+    Raises:
+        CallscopeError: nothing could be analyzed: a setting, a model or the rubric is wrong.
+    """
+    options = request.options()
+    quiet = request.json_file == "-" or request.form != "table"
+    messages = Console(stderr=True)
+    status = 0
+    # kill must leave no thread, no port and no half record behind, as Ctrl-C does
+    signal.signal(signal.SIGTERM, _interrupt)
+    with _stages(files) as stages:
+        stages.scorer.check(options.rubric)
+        for file in files:
+            try:
+                with _bars(messages, file.name) as bars:
+                    record = _analyze(file, options, stages, bars)
+            except CallscopeError as error:
+                messages.print(
+                    f"callscope: {file}: {error.message.rstrip('.')}. {error.remedy}",
+                    style="red",
+                    soft_wrap=True,
+                    markup=False,
+                    highlight=False,
+                )
+                status = max(status, error.exit_status)
+                continue
+            _show(record, request, quiet)
+    return status
+
+
+def _analyze(file: Path, options: AnalyzeOptions, stages: _Stages, bars: "_Bars") -> CallRecord:
+    recording = _recording(file, stages.limits)
+    if options.agent_channel is not None and not 0 <= options.agent_channel < recording.channels:
+        raise UnknownChannel(
+            f"the agent's channel is said to be {options.agent_channel},"
+            f" but the recording has {recording.channels}"
+        )
+    return analyze(
+        recording,
+        AudioSource(uri=recording.uri),
+        transcriber=stages.transcriber,
+        diarizer=stages.diarizer,
+        scorer=stages.scorer,
+        options=options,
+        progress=bars.advance,
+    )
+
+
+def _recording(file: Path, limits: AudioLimits) -> Recording:
+    try:
+        with file.open("rb") as content:
+            info = probe(content, limits)
+    except OSError as error:
+        raise AudioNotFound(f"cannot be read: {error.strerror}", remedy="Check the path.") from None
+    return Recording(
+        id=info.sha256[:16],
+        uri=file.resolve().as_uri(),
+        sha256=info.sha256,
+        duration=info.duration,
+        sample_rate=info.sample_rate,
+        channels=info.channels,
+        codec=info.codec,
+    )
+
+
+@contextlib.contextmanager
+def _stages(files: Sequence[Path]) -> Iterator[_Stages]:
+    """The three services, allowed to read the folders of these files and nothing else."""
+    here = {
+        "host": "127.0.0.1",
+        "port": 0,
+        "metrics_port": 0,
+        "drain_seconds": 0,
+        "log_level": "ERROR",
+        "audio_roots": tuple({file.resolve().parent for file in files}),
+    }
+    speech = TranscribeSettings.load(**here)
+    speakers = DiarizeSettings.load(**here)
+    behavior = ScoreSettings.load(**here)
+    with contextlib.ExitStack() as stack:
+        ups = stack.enter_context(
+            embedded(
+                [
+                    (transcribe.build(speech), speech),
+                    (diarize.build(speakers), speakers),
+                    (score.build(behavior), behavior),
+                ]
+            )
+        )
+        targets = [up.target for up in ups]
+        stages = _Stages(
+            RemoteTranscriber(targets[0], _HOURS_24),
+            RemoteDiarizer(targets[1], _HOURS_24),
+            RemoteScorer(targets[2], _HOURS_24),
+            audio_limits(speech),
+        )
+        for client in (stages.transcriber, stages.diarizer, stages.scorer):
+            stack.callback(client.close)
+        yield stages
+
+
+class _Bars:
+    """A progress bar per stage, told of progress from the stages' threads."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {
+            stage: progress.add_task(f"{name} {stage}", total=1.0) for stage in _STAGES
+        }
+
+    def advance(self, stage: str, done: float) -> None:
+        self._progress.update(self._tasks[stage], completed=done)
+
+
+@contextlib.contextmanager
+def _bars(console: Console, name: str) -> Iterator[_Bars]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield _Bars(progress, name)
+
+
+def _rubric(name: str) -> RubricSource:
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        return RubricSource(name=name)
+    try:
+        return RubricSource(yaml=path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RubricNotFound(f"{name}: {error.strerror}") from None
+
+
+def _show(record: CallRecord, request: Request, quiet: bool) -> None:
+    if request.json_file == "-":
+        click.echo(formats.render(record, "json"))
+        return
+    if request.json_file is not None:
+        Path(request.json_file).write_text(formats.render(record, "json"), encoding="utf-8")
+    if quiet:
+        click.echo(formats.render(record, request.form))
+    else:
+        report(record, Console())
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,187 @@
+"""A call record as a QA manager reads it in a terminal."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from callscope.types import (
+    BehaviorScore,
+    CallRecord,
+    DisclosureResult,
+    DisclosureStatus,
+    Evidence,
+    Outcome,
+    Polarity,
+    Role,
+    Utterance,
+)
+
+__all__ = ["clock", "report"]
+
+_ROLE_STYLE = {Role.AGENT: "cyan", Role.CUSTOMER: "yellow", Role.IVR: "magenta"}
+_GOOD, _HALF, _BAD, _NONE = "green", "yellow", "red", "dim"
+_OUTCOME_STYLE = {
+    Outcome.DELIVERED: _GOOD,
+    Outcome.PARTIAL: _HALF,
+    Outcome.MISSED: _BAD,
+    Outcome.NO_OPPORTUNITY: _NONE,
+    Outcome.NOT_ASSESSABLE: _NONE,
+}
+_STATUS_STYLE = {
+    DisclosureStatus.DELIVERED: _GOOD,
+    DisclosureStatus.PARTIAL: _HALF,
+    DisclosureStatus.MISSING: _BAD,
+    DisclosureStatus.NOT_REQUIRED: _NONE,
+}
+_MARK = {Polarity.FOR: ("+", _GOOD), Polarity.AGAINST: ("-", _BAD)}
+_MISSED_MARK = ("!", _HALF)
+
+
+def report(record: CallRecord, console: Console) -> None:
+    """Print the record: dialogue, conversation, behaviors and disclosures with their evidence."""
+    _headline(record, console)
+    _section("Dialogue", console)
+    for utterance in record.utterances:
+        console.print(_said(utterance))
+    _section("Conversation", console)
+    _conversation(record, console)
+    _section("Behaviors", console)
+    for behavior in record.behaviors:
+        _behavior(behavior, console)
+    _section("Disclosures", console)
+    for disclosure in record.disclosures:
+        _disclosure(disclosure, console)
+    _review(record, console)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as mm:ss; hours grow into the minutes, as players show them."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes:02d}:{rest:02d}"
+
+
+def _headline(record: CallRecord, console: Console) -> None:
+    recording, rubric = record.recording, record.provenance.rubric
+    name = (recording.uri or recording.id).rsplit("/", 1)[-1]
+    console.print(
+        Text.assemble(
+            (name, "bold"),
+            f"  {clock(recording.duration)}  {recording.channels} channel(s)"
+            f"  {recording.sample_rate / 1000:g} kHz {recording.codec}"
+            f"  language {record.language or '-'}  rubric {rubric.id} {rubric.version}",
+        )
+    )
+    overall = record.overall
+    score = "not assessable" if overall.score is None else f"{overall.score:.0f}/100"
+    failed = f"  failed by {overall.auto_fail}" if overall.auto_fail else ""
+    console.print(Text.assemble("Overall ", (score, "bold"), (failed, _BAD)))
+
+
+def _section(title: str, console: Console) -> None:
+    console.print()
+    console.rule(title, align="left", characters="─")
+
+
+def _said(utterance: Utterance) -> Text:
+    role = utterance.role.value.capitalize()
+    text = Text.assemble(
+        (f"{clock(utterance.start)}  ", "dim"),
+        (f"{role:<9} ", _ROLE_STYLE.get(utterance.role, "dim")),
+        utterance.text,
+        style="italic" if utterance.backchannel else "",
+    )
+    return text
+
+
+def _conversation(record: CallRecord, console: Console) -> None:
+    metrics = record.metrics
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("", "talk", "share", "words/min", "longest", "latency", "interrupts", "listens"):
+        table.add_column(title, justify="left" if not title else "right")
+    for each in metrics.participants:
+        table.add_row(
+            each.role.value.capitalize(),
+            clock(each.talk),
+            _percent(each.talk_share),
+            _number(each.words_per_minute, "{:.0f}"),
+            f"{each.longest_monologue:.0f} s",
+            _number(each.response_latency, "{:.1f} s"),
+            str(each.interruptions),
+            str(each.backchannels),
+        )
+    console.print(table)
+    holds = ", ".join(f"{clock(hold.start)}-{clock(hold.end)}" for hold in metrics.holds)
+    console.print(
+        f"Silence {metrics.silence:.0f} s ({metrics.silence_share:.0%})"
+        f"  hold {metrics.hold:.0f} s{f' ({holds})' if holds else ''}"
+        f"  overtalk {metrics.overtalk:.1f} s",
+        highlight=False,
+    )
+
+
+def _behavior(behavior: BehaviorScore, console: Console) -> None:
+    score = "" if behavior.score is None else f"{behavior.score:.0f}"
+    console.print(
+        Text.assemble(
+            (f"{behavior.title:<38}", "bold"),
+            (f"{_words(behavior.outcome):<16}", _OUTCOME_STYLE[behavior.outcome]),
+            f"{score:>3}",
+            (f"  confidence {behavior.confidence:.2f}  weight {behavior.weight:g}", "dim"),
+        )
+    )
+    _because(behavior.explanation, behavior.evidence, console)
+
+
+def _disclosure(disclosure: DisclosureResult, console: Console) -> None:
+    facts = []
+    if disclosure.coverage is not None:
+        facts.append(f"coverage {disclosure.coverage:.0%}")
+    if disclosure.on_time is not None:
+        facts.append("on time" if disclosure.on_time else "late")
+    if disclosure.words_per_minute is not None:
+        facts.append(f"{disclosure.words_per_minute:.0f} words/min")
+    console.print(
+        Text.assemble(
+            (f"{disclosure.title:<38}", "bold"),
+            (f"{_words(disclosure.status):<16}", _STATUS_STYLE[disclosure.status]),
+            ("  ".join(facts), "dim"),
+        )
+    )
+    if disclosure.status is not DisclosureStatus.NOT_REQUIRED:
+        _because(disclosure.explanation, disclosure.evidence, console)
+
+
+def _because(explanation: str, evidence: Iterable[Evidence], console: Console) -> None:
+    if explanation:
+        console.print(Padding(Text(explanation), (0, 0, 0, 2)))
+    for each in evidence:
+        mark, style = _MARK.get(each.polarity, _MISSED_MARK)
+        quote = Text.assemble(
+            (f"{mark} {clock(each.start)} ", style), f"“{each.quote}”", (f"  {each.label}", "dim")
+        )
+        console.print(Padding(quote, (0, 0, 0, 4)))
+
+
+def _review(record: CallRecord, console: Console) -> None:
+    console.print()
+    if not record.review.needed:
+        console.print(Text("No review needed.", style=_GOOD))
+        return
+    console.print(Text("A person should look at this call:", style=_HALF))
+    for reason in record.review.reasons:
+        console.print(Padding(Text(f"• {reason}"), (0, 0, 0, 2)))
+
+
+def _percent(share: float | None) -> str:
+    return _number(share, "{:.0%}")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+def _words(value: str) -> str:
+    return value.replace("_", " ")
