@@ -225,5 +225,5 @@ def _show(record: CallRecord, request: Request, quiet: bool) -> None:
         report(record, Console())
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt

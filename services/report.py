@@ -87,13 +87,12 @@ def _section(title: str, console: Console) -> None:
 
 def _said(utterance: Utterance) -> Text:
     role = utterance.role.value.capitalize()
-    text = Text.assemble(
+    return Text.assemble(
         (f"{clock(utterance.start)}  ", "dim"),
         (f"{role:<9} ", _ROLE_STYLE.get(utterance.role, "dim")),
         utterance.text,
         style="italic" if utterance.backchannel else "",
     )
-    return text
 
 
 def _conversation(record: CallRecord, console: Console) -> None:

@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
@@ -19,6 +22,8 @@ from services.transcribe import servicer as transcribe
 from services.transcribe.settings import TranscribeSettings
 
 __all__ = ["run"]
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
 def run() -> None:
@@ -37,28 +42,41 @@ async def _run(front: GatewaySettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     console = Console(stderr=True)
-    async with contextlib.AsyncExitStack() as stack:
-        for service, settings in _services(front):
+    async with contextlib.AsyncExitStack() as stack:  # left in reverse: the gateway drains first
+
+        async def start(service: Service, settings: ServiceSettings) -> str:
             up = await stack.enter_async_context(running(service, settings))
             console.print(f"{up.name:<11} gRPC {up.target}  metrics :{up.metrics_port}/metrics")
+            return up.target
+
+        targets = {
+            f"{settings.service}_target": await start(service, settings)
+            for service, settings in _models(front)
+        }
+        front = front.model_copy(update=targets)
+        await start(gateway.build(front), front)
         console.print(f"\nOpen http://{front.http_host}:{front.http_port}/docs", style="bold")
         await stop.wait()
-        console.print("draining; again to stop at once")
+        console.print("draining; once more to stop at once")
         _stop_at_once_on_a_second_signal()
 
 
-def _services(front: GatewaySettings) -> tuple[tuple[Service, ServiceSettings], ...]:
-    """The models before the gateway, so that they outlive it; each finds the others by settings."""
-    roots = (front.store_root(),)
-    speech = TranscribeSettings.load(metrics_port=9465, audio_roots=roots)
-    speakers = DiarizeSettings.load(metrics_port=9466, audio_roots=roots)
-    behavior = ScoreSettings.load(metrics_port=9467)
-    return (
-        (transcribe.build(speech), speech),
-        (diarize.build(speakers), speakers),
-        (score.build(behavior), behavior),
-        (gateway.build(front), front),
-    )
+def _models(front: GatewaySettings) -> Iterator[tuple[Service, ServiceSettings]]:
+    store = front.store_root()
+    speech = _beside(TranscribeSettings.load(), 9465, store)
+    yield transcribe.build(speech), speech
+    speakers = _beside(DiarizeSettings.load(), 9466, store)
+    yield diarize.build(speakers), speakers
+    behavior = _beside(ScoreSettings.load(), 9467, store)
+    yield score.build(behavior), behavior
+
+
+def _beside(settings: Settings, metrics_port: int, store: Path) -> Settings:
+    """The same settings with a metrics port of its own, and the gateway's store readable."""
+    changes: dict[str, object] = {"audio_roots": (*settings.audio_roots, store)}
+    if "metrics_port" not in settings.model_fields_set:
+        changes["metrics_port"] = metrics_port
+    return settings.model_copy(update=changes)
 
 
 def _stop_at_once_on_a_second_signal() -> None:

@@ -49,7 +49,7 @@ def s3_client(settings: ServiceSettings) -> Minio | None:
             # minio's own default waits five minutes for a connection
             http_client=urllib3.PoolManager(
                 timeout=urllib3.Timeout(connect=5, read=60),
-                retries=urllib3.Retry(total=3, backoff_factor=0.3, status_forcelist=(502, 503, 504)),
+                retries=urllib3.Retry(3, backoff_factor=0.3, status_forcelist=(502, 503, 504)),
             ),
         )
     except ValueError as error:
