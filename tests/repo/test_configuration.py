@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from callscope.errors import InvalidSetting
+from callscope.serving.settings import ServiceSettings
+from services.configuration import SETTINGS, page
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_committed_page_describes_the_settings_as_they_are() -> None:
+    assert (ROOT / "docs/configuration.md").read_text(encoding="utf-8") == page()
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_a_services_own_variable_wins_over_the_shared_one(
+    kind: type[ServiceSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSCOPE_THREADS", "4")
+    assert kind.load().threads == 4
+    monkeypatch.setenv(f"CALLSCOPE_{kind.service.upper()}_THREADS", "2")
+    assert kind.load().threads == 2
+    assert kind.load(threads=1).threads == 1
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_a_bad_value_is_refused_with_the_variables_name(
+    kind: type[ServiceSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSCOPE_PORT", "seven")
+    with pytest.raises(InvalidSetting, match="CALLSCOPE_PORT"):
+        kind.load()
