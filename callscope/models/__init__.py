@@ -4,7 +4,7 @@ The services only ever locate; nothing here looks online except `pull`.
 """
 
 from callscope.models.manifest import Manifest, Model, ModelFile, load_manifest
-from callscope.models.pull import pull
+from callscope.models.pull import pull, staging
 from callscope.models.sources import BucketSource, FolderSource, HubSource, PypiSource, Source
 from callscope.models.store import FileState, LocalModel, ModelStore
 
@@ -22,4 +22,5 @@ __all__ = [
     "Source",
     "load_manifest",
     "pull",
+    "staging",
 ]

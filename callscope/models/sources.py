@@ -109,7 +109,7 @@ class BucketSource:
                 raise FileUnavailable(message) from error
             raise SourceDown(message) from error
         except (MinioException, HTTPError) as error:
-            raise SourceDown(f"s3://{self.bucket}/{key}: {error}") from error
+            raise SourceDown(f"s3://{self.bucket}/{key}: no answer: {_root(error)}") from error
 
 
 class PypiSource:
@@ -267,6 +267,13 @@ def _bytes_under(folder: Path) -> int:
         except OSError:  # gone between listing and looking
             continue
     return total
+
+
+def _root(error: BaseException) -> str:
+    """What lies beneath a chain of connection errors, in one line."""
+    while isinstance(reason := getattr(error, "reason", None), BaseException):
+        error = reason
+    return str(error).splitlines()[0].rpartition(": ")[2] or type(error).__name__
 
 
 def _complaint(stderr: str) -> str:
