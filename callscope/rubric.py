@@ -1,0 +1,335 @@
+"""A rubric: which behaviors and disclosures a call is judged by, and how.
+
+Rubrics are YAML files that QA people write (`services/score/rubrics` holds commented ones). `load`
+turns the text into frozen values and reports every problem at once, each with its line. The
+digest covers the canonical content, so comments, key order and spelled-out defaults leave it
+unchanged, and two records with the same digest were judged by the same rules.
+
+What the fields mean for the score is in `services/score/README.md`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from callscope import rubric_checks, strict_yaml
+from callscope.acts import AgentAct, CustomerAct
+from callscope.errors import InvalidRubric
+from callscope.strict_yaml import Document, Path, Problem
+from callscope.types import RubricRef
+
+__all__ = [
+    "ActPoints",
+    "Behavior",
+    "Deadline",
+    "Disclosure",
+    "Element",
+    "Event",
+    "MetricPoints",
+    "Opportunity",
+    "Penalty",
+    "Rubric",
+    "Thresholds",
+    "Window",
+    "load",
+    "problems",
+]
+
+MAX_PROBLEMS_SHOWN = 50
+
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+Wording = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=300)]
+Wordings = Annotated[tuple[Wording, ...], Field(max_length=60)]
+Points = Annotated[float, Field(ge=0, le=100)]
+Seconds = Annotated[float, Field(gt=0, le=24 * 3600)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Speaker = Literal["agent", "customer", "anyone"]
+Metric = Literal[
+    "interruptions_per_minute",  # the agent's, per minute in which the customer talks
+    "backchannels_per_minute",  # the agent's, per minute in which the customer talks
+    "response_latency",  # seconds, median
+    "talk_share",  # the agent's, 0-1
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where the lines are drawn: scores of 0-100, and the confidence below which people look."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    delivered: Points = 70
+    partial: Points = 35
+    review_confidence: Share = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of the call that counts; no field set means the whole call.
+
+    `first_seconds` run from the agent's first live words (ringing, IVR and backchannels apart),
+    `last_seconds` back from the last words of the call, `after` from the first time that event
+    is heard, for `seconds` or to the end.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    first_seconds: Seconds | None = None
+    last_seconds: Seconds | None = None
+    after: Id | None = None
+    seconds: Seconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opportunity:
+    """What the customer must have done for the behavior to be called for.
+
+    Looked for inside the window and up to `before` seconds ahead of it.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    any_of: Annotated[tuple[CustomerAct, ...], Field(min_length=1)]
+    before: Annotated[float, Field(ge=0, le=600)] = 15
+
+
+@dataclass(frozen=True, slots=True)
+class ActPoints:
+    """Points for any of these acts; in full at `count` sentences, in proportion below."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    any_of: Annotated[tuple[AgentAct, ...], Field(min_length=1)]
+    points: Points
+    count: Annotated[int, Field(ge=1, le=20)] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPoints:
+    """Points by a metric: all of them at `full_at`, none at `none_at`, a straight line between."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    metric: Metric
+    points: Points
+    full_at: float
+    none_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """Points taken away for each sentence with any of these acts, `at_most` in all."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    any_of: Annotated[tuple[AgentAct, ...], Field(min_length=1)]
+    points: Points
+    at_most: Points = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Behavior:
+    """A behavior, how much it weighs (percent of the overall score), and what it is judged by.
+
+    The detector `acts` adds up `acts`, `metrics` and `penalties`; `disclosures` takes the share
+    of the required disclosures that were given.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Id
+    title: Text
+    question: Text
+    weight: Annotated[float, Field(ge=0, le=100)]
+    detector: Literal["acts", "disclosures"] = "acts"
+    applies_to: Literal["agent"] = "agent"
+    window: Window = Window()
+    opportunity: Opportunity | None = None
+    acts: Annotated[tuple[ActPoints, ...], Field(max_length=12)] = ()
+    metrics: Annotated[tuple[MetricPoints, ...], Field(max_length=12)] = ()
+    penalties: Annotated[tuple[Penalty, ...], Field(max_length=12)] = ()
+    auto_fail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens in a call, known by what is said.
+
+    It is heard where a sentence means the same as one of `wordings`, or once `at_least` of
+    `words` have been said by then, in any sentences.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Id
+    title: Text
+    said_by: Speaker = "anyone"
+    wordings: Wordings = ()
+    words: Wordings = ()
+    at_least: Annotated[int, Field(ge=1, le=20)] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A part of a disclosure that must be said, in any of the accepted wordings.
+
+    `mentions` are words the passage must hold to count, alternatives separated by `|`: what
+    tells this element from a sentence that merely sounds like it.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Id
+    wordings: Annotated[Wordings, Field(min_length=1)]
+    mentions: Annotated[tuple[Wording, ...], Field(max_length=8)] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """By when: `seconds` from the agent's first live words, or `before` an event is heard."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    seconds: Seconds | None = None
+    before: Id | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """A statement that must be made, element by element.
+
+    Required when all events of `required_when` are heard; always, where it names none.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Id
+    title: Text
+    elements: Annotated[tuple[Element, ...], Field(min_length=1, max_length=20)]
+    speaker: Literal["agent"] = "agent"
+    deadline: Deadline | None = None
+    required_when: tuple[Id, ...] = ()
+    auto_fail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rubric:
+    """Everything a call is judged by."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+    version: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    title: Text
+    behaviors: Annotated[tuple[Behavior, ...], Field(min_length=1, max_length=40)]
+    description: str = ""
+    disclosures: Annotated[tuple[Disclosure, ...], Field(max_length=40)] = ()
+    events: Annotated[tuple[Event, ...], Field(max_length=60)] = ()
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical content, hexadecimal."""
+        # Defaults are left out, so a field added later changes no older rubric's digest.
+        content = _ADAPTER.dump_python(self, mode="json", exclude_defaults=True)
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def ref(self) -> RubricRef:
+        """How records name this rubric."""
+        return RubricRef(self.id, self.version, self.digest)
+
+
+_ADAPTER: TypeAdapter[Rubric] = TypeAdapter(Rubric)
+
+
+def load(text: str, name: str = "the rubric") -> Rubric:
+    """Read a rubric.
+
+    Args:
+        text: its YAML.
+        name: what messages call it: a file's name, for instance.
+
+    Raises:
+        InvalidRubric: it does not hold together; the message lists every problem with its line.
+    """
+    rubric, found = _read(text)
+    if rubric is not None:
+        return rubric
+    count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+    shown = [str(problem) for problem in found[:MAX_PROBLEMS_SHOWN]]
+    raise InvalidRubric(
+        f"{name} has {count}: {'; '.join(shown)}", details={"problems": "\n".join(shown)}
+    )
+
+
+def problems(text: str) -> tuple[Problem, ...]:
+    """Everything wrong with a rubric's text, in order of line; empty where it is sound."""
+    return _read(text)[1]
+
+
+def _read(text: str) -> tuple[Rubric | None, tuple[Problem, ...]]:
+    document = strict_yaml.read(text)
+    found = list(document.problems)
+    rubric = None
+    if document.data is not None or not found:
+        try:
+            # JSON mode: strict about types, yet lists become tuples and names become enums.
+            rubric = _ADAPTER.validate_json(json.dumps(document.data))
+        except ValidationError as error:
+            found += _shape_problems(document, error)
+        found += [document.problem(p, message) for p, message in rubric_checks.run(document.data)]
+    ordered = tuple(sorted(found, key=lambda problem: problem.line))
+    return (None if ordered else rubric), ordered
+
+
+def _shape_problems(document: Document, error: ValidationError) -> Iterator[Problem]:
+    for each in error.errors(include_url=False):
+        path: Path = each["loc"]
+        if each["type"] == "too_short" and _at(document.data, path):
+            continue  # its items are there, and wrong: they have their own problems
+        yield document.problem(path, _say(document, path, each["type"], each["msg"]))
+
+
+def _say(document: Document, path: Path, kind: str, message: str) -> str:
+    """Pydantic's message in the words of someone who writes YAML."""
+    if kind == "unexpected_keyword_argument":
+        return f"unknown field{_suggestion(path)}"
+    if kind == "string_type" and isinstance(_at(document.data, path), int | float):
+        return "should be text: put it in quotes"
+    return _SAYINGS.get(kind) or message[0].lower() + message[1:]
+
+
+_SAYINGS = {
+    "missing": "is missing",
+    "tuple_type": "should be a list",
+    "too_short": "should be a list with at least one item",
+    "dataclass_type": "should be a mapping of fields",
+}
+
+
+def _suggestion(path: Path) -> str:
+    known = {name for kind in _KINDS for name in kind.__dataclass_fields__}
+    close = get_close_matches(str(path[-1]), sorted(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _at(data: Any, path: Path) -> object:
+    for part in path:
+        data = data[part]
+    return data
+
+
+_KINDS = (
+    *(Rubric, Behavior, Disclosure, Element, Event, Window),
+    *(Opportunity, ActPoints, MetricPoints, Penalty, Deadline, Thresholds),
+)

@@ -1,0 +1,134 @@
+"""What a rubric's types cannot say: ids that are unique, names that exist, sums that add up.
+
+Works on the plain data, so that these problems are reported beside the wrong types and unknown
+fields of the same file, all at once. Anything of the wrong type is passed over here.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+from callscope.strict_yaml import Path
+
+__all__ = ["run"]
+
+Finding = tuple[Path, str]
+Fields = Mapping[str, Any]
+Found = Iterator[tuple[Path, Fields]]
+
+
+def run(data: object) -> Iterator[Finding]:
+    """Every inconsistency in a rubric's data: where it is, and what."""
+    if not isinstance(data, dict):
+        return
+    behaviors = tuple(_each(data, (), "behaviors"))
+    disclosures = tuple(_each(data, (), "disclosures"))
+    events = tuple(_each(data, (), "events"))
+    yield from chain(_unique(behaviors), _unique(disclosures), _unique(events))
+    yield from _weights(behaviors)
+    yield from _thresholds(data)
+    names = {event.get("id") for _, event in events}
+    for path, behavior in behaviors:
+        yield from chain(_points(path, behavior), _metrics(path, behavior))
+        yield from _window(path, behavior, names)
+        if behavior.get("detector") == "disclosures" and not disclosures:
+            yield (*path, "detector"), "the rubric has no disclosures to judge by"
+    for path, disclosure in disclosures:
+        yield from _unique(tuple(_each(disclosure, path, "elements")))
+        yield from chain(_deadline(path, disclosure, names), _required(path, disclosure, names))
+    for path, event in events:
+        if not event.get("wordings") and not event.get("words"):
+            yield path, "needs wordings or words to be heard by"
+
+
+def _each(fields: Fields, path: Path, name: str) -> Found:
+    """The mappings in the list `name`."""
+    items = fields.get(name)
+    for place, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, dict):
+            yield (*path, name, place), item
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _unique(items: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for path, item in items:
+        name = item.get("id")
+        if isinstance(name, str):
+            if name in seen:
+                yield (*path, "id"), f"{name} is used twice"
+            seen.add(name)
+
+
+def _weights(behaviors: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:
+    weights = [behavior.get("weight") for _, behavior in behaviors]
+    numbers = [float(weight) for weight in weights if _number(weight)]  # type: ignore[arg-type]
+    if numbers and len(numbers) == len(weights) and abs(sum(numbers) - 100) > 1e-6:
+        yield ("behaviors",), f"the weights add up to {sum(numbers):g}, not 100"
+
+
+def _thresholds(data: Fields) -> Iterator[Finding]:
+    thresholds = data.get("thresholds")
+    if isinstance(thresholds, dict):
+        partial, delivered = thresholds.get("partial", 35), thresholds.get("delivered", 70)
+        if _number(partial) and _number(delivered) and partial >= delivered:
+            yield ("thresholds",), f"partial ({partial:g}) must be below delivered ({delivered:g})"
+
+
+def _points(path: Path, behavior: Fields) -> Iterator[Finding]:
+    parts = [*_each(behavior, path, "acts"), *_each(behavior, path, "metrics")]
+    if behavior.get("detector", "acts") == "disclosures":
+        for name in ("acts", "metrics", "penalties", "opportunity", "window"):
+            if behavior.get(name):
+                yield (*path, name), "has no effect with the detector disclosures"
+        return
+    points = [part.get("points") for _, part in parts]
+    if all(_number(each) for each in points):
+        total = sum(points)  # type: ignore[arg-type]
+        if total < 100:
+            yield path, f"its points add up to {total:g}: 100 are needed for a full score"
+
+
+def _metrics(path: Path, behavior: Fields) -> Iterator[Finding]:
+    for place, metric in _each(behavior, path, "metrics"):
+        full_at, none_at = metric.get("full_at"), metric.get("none_at")
+        if _number(full_at) and full_at == none_at:
+            yield (*place, "none_at"), "must differ from full_at"
+
+
+def _window(path: Path, behavior: Fields, events: set[Any]) -> Iterator[Finding]:
+    window = behavior.get("window")
+    if not isinstance(window, dict):
+        return
+    place = (*path, "window")
+    starts = [name for name in ("first_seconds", "last_seconds", "after") if name in window]
+    if len(starts) != 1:
+        yield place, "needs exactly one of first_seconds, last_seconds, after"
+    if "seconds" in window and "after" not in window:
+        yield (*place, "seconds"), "goes with after only"
+    if isinstance(window.get("after"), str) and window["after"] not in events:
+        yield (*place, "after"), _no_event(window["after"])
+
+
+def _deadline(path: Path, disclosure: Fields, events: set[Any]) -> Iterator[Finding]:
+    deadline = disclosure.get("deadline")
+    if not isinstance(deadline, dict):
+        return
+    if len({"seconds", "before"} & deadline.keys()) != 1:
+        yield (*path, "deadline"), "needs exactly one of seconds, before"
+    if isinstance(deadline.get("before"), str) and deadline["before"] not in events:
+        yield (*path, "deadline", "before"), _no_event(deadline["before"])
+
+
+def _required(path: Path, disclosure: Fields, events: set[Any]) -> Iterator[Finding]:
+    required = disclosure.get("required_when")
+    for place, name in enumerate(required if isinstance(required, list) else ()):
+        if isinstance(name, str) and name not in events:
+            yield (*path, "required_when", place), _no_event(name)
+
+
+def _no_event(name: str) -> str:
+    return f"no event {name} is defined under events"
