@@ -7,6 +7,7 @@ build of torch nothing is touched. Safe to run again.
 """
 
 from importlib.metadata import files
+from pathlib import Path
 
 import torch
 
@@ -17,7 +18,7 @@ def main() -> None:
         return
     for file in files("torchaudio") or ():
         if file.match("torchaudio/lib/*.so"):
-            file.locate().unlink(missing_ok=True)  # type: ignore[union-attr]  # it is a Path
+            Path(file.locate()).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
