@@ -22,6 +22,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-v
 
 # Threads that spin while they wait take the cores from those that work.
 export OMP_WAIT_POLICY ?= PASSIVE
+# Where this is set, the byte code compiled on first use would be thrown away each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
