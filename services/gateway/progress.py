@@ -58,11 +58,12 @@ class Board:
             stages = dict(self._done.get(call.id, {}))
         if call.status is not CallStatus.RUNNING or not stages:
             return call
-        at_work = [name for name in _SHARES if stages.get(name, 1.0) < 1.0]
+        known = {name: stages[name] for name in _SHARES if name in stages}
+        at_work = [name for name, done in known.items() if done < 1.0]
         return replace(
             call,
             stage=at_work[0] if at_work else None,
-            progress=sum(share * stages.get(name, 0.0) for name, share in _SHARES.items()),
+            progress=round(sum(_SHARES[name] * done for name, done in known.items()), 4),
         )
 
     @property

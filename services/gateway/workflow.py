@@ -80,7 +80,11 @@ class Workflows:
         """Begin to work on what is queued, and on what an earlier process left. Blocking."""
         _route_logs()
         DBOS(config=self._config())
-        DBOS.workflow(name=_NAME)(self._analyze)
+
+        async def analyze(call_id: str) -> None:  # DBOS takes no bound methods
+            await self._analyze(call_id)
+
+        DBOS.workflow(name=_NAME)(analyze)
         DBOS.launch()
         DBOS.register_queue(
             _QUEUE,
