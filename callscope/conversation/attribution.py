@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from callscope.conversation.listening import is_listening
 from callscope.types import ChannelLayout, Diarization, Turn, Word
 
-__all__ = ["SpokenWord", "attribute"]
+__all__ = ["SpokenWord", "attribute", "ends_sentence"]
 
 AMBIGUOUS = 0.4
 """Seconds of words over which a change of speaker may move. A diarizer's boundaries are off by
@@ -144,8 +144,8 @@ def _flip_back(words: Sequence[Word], speakers: list[str]) -> None:
         if speakers[i] == speakers[i - 1] or speakers[i - 1] != speakers[i + 1]:
             continue
         flows = (
-            not _ends_sentence(words[i - 1])
-            and not _ends_sentence(words[i])
+            not ends_sentence(words[i - 1])
+            and not ends_sentence(words[i])
             and words[i].start - words[i - 1].end < SAME_SENTENCE
             and words[i + 1].start - words[i].end < SAME_SENTENCE
         )
@@ -157,7 +157,7 @@ def _settle(words: Sequence[Word], speakers: list[str]) -> None:
     """Move each change of speaker to the best place within the diarizer's error."""
     at = 0
     while at < len(words) - 1:
-        sure = _ends_sentence(words[at]) or is_listening((words[at + 1].text,))
+        sure = ends_sentence(words[at]) or is_listening((words[at + 1].text,))
         if speakers[at] == speakers[at + 1] or sure:
             at += 1
             continue
@@ -193,8 +193,9 @@ def _shift(words: Sequence[Word], at: int, last: int) -> float:
 def _merit(words: Sequence[Word], at: int, last: int) -> float:
     """Sentence ends first, then pauses, and rather near than far."""
     pause = min(max(words[at + 1].start - words[at].end, 0.0), 0.6) / 0.6
-    return _ends_sentence(words[at]) + pause - 0.5 * _shift(words, at, last) / AMBIGUOUS
+    return ends_sentence(words[at]) + pause - 0.5 * _shift(words, at, last) / AMBIGUOUS
 
 
-def _ends_sentence(word: Word) -> bool:
+def ends_sentence(word: Word) -> bool:
+    """Whether the word, as written, ends a sentence."""
     return word.text.rstrip("\"')").endswith((".", "?", "!"))
