@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -278,6 +278,8 @@ def _root(error: BaseException) -> str:
 
 def _complaint(stderr: str) -> str:
     """What pip says is wrong, in one line."""
-    lines: Sequence[str] = [line.strip() for line in stderr.splitlines() if line.strip()]
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    if any("Retrying (" in line for line in lines):
+        return "the package index does not answer"  # pip itself then says "no matching version"
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return (errors or list(lines) or ["it failed without a word"])[-1]
+    return (errors or lines or ["it failed without a word"])[-1]

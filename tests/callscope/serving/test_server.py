@@ -16,10 +16,10 @@ from callscope.errors import (
     CallscopeError,
     Cancelled,
     DeadlineExceeded,
-    EmptyAudio,
     ModelMissing,
     Overloaded,
     Unavailable,
+    error_classes,
 )
 from callscope.pipeline import DiarizeOptions
 from callscope.serving.embedded import embedded
@@ -96,18 +96,20 @@ def test_progress_arrives_before_the_result(servicer: Servicer, client: RemoteDi
     assert seen == [0.25, 0.25, 1.0]  # it never falls
 
 
-def test_an_error_keeps_its_class_message_and_remedy(
-    servicer: Servicer, client: RemoteDiarizer
-) -> None:
-    def work(_: Callable[[float], None]) -> Diarization:
-        raise EmptyAudio("call.wav has no bytes", details={"bytes": "0"})
+def test_every_error_crosses_the_wire_as_itself(servicer: Servicer, client: RemoteDiarizer) -> None:
+    for kind in error_classes():
+        sent = kind("what is wrong", remedy="do this", details={"a": "b"}, retry_after=1.5)
 
-    servicer.work = work
-    with pytest.raises(EmptyAudio) as caught:
-        client.diarize(AUDIO, DiarizeOptions(), lambda _: None)
-    assert caught.value.message == "call.wav has no bytes"
-    assert caught.value.remedy == EmptyAudio.default_remedy
-    assert caught.value.details == {"bytes": "0"}
+        def work(_: Callable[[float], None], error: CallscopeError = sent) -> Diarization:
+            raise error
+
+        servicer.work = work
+        with pytest.raises(CallscopeError) as caught:
+            client.diarize(AUDIO, DiarizeOptions(), lambda _: None)
+        received = caught.value
+        assert type(received) is kind
+        assert (received.message, received.remedy) == (sent.message, sent.remedy)
+        assert (received.details, received.retry_after) == (sent.details, sent.retry_after)
 
 
 def test_an_unforeseen_error_says_nothing_of_its_cause(

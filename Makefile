@@ -1,0 +1,77 @@
+# Python 3.11 and a package index are all that is needed; `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check protos up bench constraints
+
+# The interpreter for the virtual environment: make demo PYTHON=/path/to/python3.11
+PYTHON ?= python3.11
+# Further arguments for pip. Where pip would get torch with CUDA and you have no GPU, name
+# PyTorch's CPU index: make demo PIP_ARGS="--extra-index-url ..."
+PIP_ARGS ?=
+# Further arguments for pytest: make test PYTEST_ARGS="-k models -x"
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Byte code is compiled on first use: compiling all of it takes longer than installing.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check \
+	--constraint constraints.txt $(PIP_ARGS)
+
+# Threads that spin while they wait take the cores from those that work.
+export OMP_WAIT_POLICY ?= PASSIVE
+# Where this is set, the byte code compiled on first use would be thrown away each time.
+unexport PYTHONDONTWRITEBYTECODE
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.installed ## Set up, analyze the sample call, say how to analyze yours
+	@$(BIN)/callscope models pull
+	@$(BIN)/callscope analyze tests/data/sample/stereo.flac
+	@echo
+	@echo "Your own:  $(BIN)/callscope analyze FILE...      (--json FILE keeps the record)"
+	@echo "All of it: $(BIN)/callscope up                   (API and UI on http://localhost:8080)"
+
+test: check ## Static checks, then every test
+	@$(BIN)/callscope models pull
+	@$(BIN)/callscope models pull whisper-tiny.en
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.installed-dev ## Static checks: ruff, mypy, import fences, buf
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/buf lint protos
+
+protos: $(VENV)/.installed-dev ## Write the gRPC stubs anew
+	@$(BIN)/python protos/generate.py
+
+up: $(VENV)/.installed ## Run all services in one process, http://localhost:8080
+	@$(BIN)/callscope models pull
+	@$(BIN)/callscope up
+
+constraints: $(VENV)/.installed-dev ## Write constraints.txt from .venv
+	@$(BIN)/python tools/write_constraints.py
+
+$(VENV)/.created:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on PATH. Callscope runs on Python 3.11:" \
+	  "install it, or name it with make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Creating $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP_INSTALL) --upgrade pip setuptools
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt tools/fix_torchaudio.py
+	@echo "Installing Callscope and its dependencies (about 1.7 GB) ..."
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[all]'
+	@$(BIN)/python tools/fix_torchaudio.py
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Installing what the tests need ..."
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[all,dev]'
+	@touch $@
