@@ -41,7 +41,7 @@ class Base(DeclarativeBase):
 
     metadata = sa.MetaData(
         naming_convention={
-            "ix": "ix_%(column_0_N_label)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
             "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
             "pk": "pk_%(table_name)s",

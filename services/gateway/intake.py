@@ -2,8 +2,8 @@
 
 The bytes go to a file of their own while they are hashed; then the headers are looked into, the
 recording is put into the store, the call is entered in the database, and the work is enqueued: in
-this order, each step durable, so that after a crash at any point `Intake.recover` either completes
-the call or removes every trace of it.
+this order, each step durable, so that after a crash at any point every trace of the recording can
+be removed (`Intake.recover`), or the call is there and will be completed (`Workflows.recover`).
 """
 
 import logging
@@ -79,13 +79,11 @@ class Intake:
         return self._accept(incoming, submission, self._options(submission), key)
 
     def recover(self) -> None:
-        """Complete what an earlier process had accepted, and remove what it had not."""
+        """Remove what an earlier process had taken in and not accepted."""
         for file in self.inbox.left_over():
             if self.ledger.find(file.name) is None:
                 self.store.remove(_blob_key(file.name))
             file.unlink()
-        for call_id in self.ledger.unfinished():
-            self.enqueue(call_id)
 
     def _options(self, submission: Submission) -> AnalyzeOptions:
         options = submission.options(self.default_rubric)

@@ -3,8 +3,12 @@
 import array
 import contextlib
 import io
+import os
 import random
+import shutil
 import socket
+import subprocess
+import tempfile
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -129,6 +133,13 @@ def start(engines: Engines, tmp_path: Path) -> Iterator[Callable[..., Up]]:
         )
 
 
+def send(up: Up) -> str:
+    """A recording's call."""
+    answer = up.upload(noise())
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
 def noise(seconds: float = 2.0, channels: int = 2, seed: int = 0) -> bytes:
     """A WAV file of quiet noise at 8 kHz."""
     source = random.Random(seed)  # noqa: S311 - noise
@@ -141,3 +152,30 @@ def noise(seconds: float = 2.0, channels: int = 2, seed: int = 0) -> bytes:
         out.setframerate(8000)
         out.writeframes(samples.tobytes())
     return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server started for these tests."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    found = shutil.which("pg_ctl") or (programs[-1] if programs else None)
+    if found is None:
+        pytest.skip("needs PostgreSQL's pg_ctl and initdb (apt-get install postgresql)")
+    # PostgreSQL refuses to run as root.
+    user = "postgres" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    if user is not None:
+        shutil.chown(folder, user)
+    port = free_port()
+
+    def pg_ctl(*arguments: str) -> None:
+        command = [str(Path(found).resolve()), *arguments, "--pgdata", str(folder / "data")]
+        subprocess.run(command, user=user, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+    try:
+        pg_ctl("initdb", "--options", "--username=callscope --auth=trust --no-sync")
+        pg_ctl("start", "--log", str(folder / "log"), "--options", f"-p {port} -k {folder} -F")
+        yield f"postgresql+psycopg://callscope@127.0.0.1:{port}/postgres"
+        pg_ctl("stop", "--mode", "immediate")
+    finally:
+        shutil.rmtree(folder)

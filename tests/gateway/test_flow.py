@@ -70,9 +70,7 @@ def dropped(up: Up, audio: bytes) -> str:
     return file.as_uri()
 
 
-@pytest.mark.parametrize(
-    "send", [upload_form, upload_raw, upload_grpc, submit_rest, submit_grpc]
-)
+@pytest.mark.parametrize("send", [upload_form, upload_raw, upload_grpc, submit_rest, submit_grpc])
 def test_every_way_in_gives_the_same_record(up: Up, send: Any) -> None:
     audio = noise(seed=1)
     call_id = send(up, audio)

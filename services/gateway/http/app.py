@@ -2,13 +2,14 @@
 
 import logging
 import time
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callscope import __version__
 from services.gateway.calls import Calls
-from services.gateway.http.problems import handle_errors
+from services.gateway.http.problems import ProblemBody, handle_errors
 from services.gateway.http.routes import build_routes
 
 __all__ = ["build_app"]
@@ -26,11 +27,20 @@ _log = logging.getLogger(__name__)
 
 def build_app(calls: Calls, max_audio_bytes: int) -> FastAPI:
     """The application over `calls`."""
-    app = FastAPI(title="Callscope", version=__version__, description=_DESCRIPTION, redoc_url=None)
+    app = _App(title="Callscope", version=__version__, description=_DESCRIPTION, redoc_url=None)
     app.include_router(build_routes(calls, max_audio_bytes))
     handle_errors(app)
     app.add_middleware(RequestLog)
     return app
+
+
+class _App(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """With the schema of problem documents, which no route returns."""
+        document = super().openapi()
+        schemas = document["components"]["schemas"]
+        schemas.setdefault(ProblemBody.__name__, ProblemBody.model_json_schema())
+        return document
 
 
 class RequestLog:

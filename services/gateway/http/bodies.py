@@ -58,7 +58,7 @@ class CallBody(BaseModel):
         examples=["transcribe"],
     )
     progress: float = Field(description="Share of the whole work done, 0 to 1.", examples=[0.42])
-    recording: RecordingBody = Field(description="The recording as accepted.")
+    recording: RecordingBody = Field(description="What was sent.")
     problem: FailureBody | None = Field(description="Present where it failed.")
     created_at: datetime = Field(description="When it was accepted.")
     updated_at: datetime = Field(description="When its status last changed.")

@@ -34,7 +34,10 @@ _TRANSCRIPTS = {
 }
 _Key = Annotated[
     IdempotencyKey | None,
-    Header(description="The same key with the same recording and fields is the same call."),
+    Header(
+        alias="Idempotency-Key",
+        description="The same key with the same recording and fields is the same call.",
+    ),
 ]
 
 

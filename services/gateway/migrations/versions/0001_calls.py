@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("idempotency_key", sa.String(255)),
         sa.Column("blob", sa.String(255), nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
-        sa.Column("duration", sa.Float(), nullable=False),
+        sa.Column("duration", sa.Double(), nullable=False),
         sa.Column("sample_rate", sa.Integer(), nullable=False),
         sa.Column("channels", sa.Integer(), nullable=False),
         sa.Column("codec", sa.String(64), nullable=False),

@@ -1,0 +1,175 @@
+"""The REST door's manners: problem documents, ranges, forms, and what OpenAPI says."""
+
+import asyncio
+import dataclasses
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callscope.errors import CallscopeError, InvalidInput, Overloaded, Unavailable, error_classes
+from services.gateway.call import Call
+from services.gateway.calls import Audio
+from services.gateway.http.app import build_app
+from services.gateway.http.form import Form
+from services.gateway.http.playback import play
+from services.gateway.http.problems import ProblemBody
+from services.gateway.store import LocalStore
+from tests.gateway.conftest import Up, noise, send
+
+
+def problem(answer: httpx.Response) -> ProblemBody:
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = ProblemBody.model_validate_json(answer.content)
+    assert body.status == answer.status_code
+    assert body.type == f"urn:callscope:problem:{body.code}"
+    assert body.title
+    assert body.detail
+    assert body.remedy
+    return body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/v2/calls", 404, "not_found"),
+        ("PUT", "/v1/calls", 405, "method_not_allowed"),
+        ("GET", "/v1/calls/nobodys", 404, "call_not_found"),
+        ("GET", "/v1/calls/%00", 404, "call_not_found"),
+        ("GET", "/v1/calls?page_size=0", 400, "invalid_input"),
+        ("GET", "/v1/calls?page_size=many", 400, "invalid_input"),
+        ("GET", "/v1/calls?status=lost", 400, "invalid_input"),
+        ("GET", "/v1/calls?page_token=nonsense", 400, "invalid_input"),
+        ("GET", "/v1/calls/nobodys/transcript?format=docx", 400, "invalid_input"),
+    ],
+)
+def test_every_refusal_is_a_problem_document(
+    up: Up, method: str, path: str, status: int, code: str
+) -> None:
+    answer = up.http.request(method, path)
+    assert answer.status_code == status
+    assert problem(answer).code == code
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content"),
+    [
+        ("text/plain", b"hello"),
+        ("", b"hello"),
+        ("application/json", b"{"),
+        ("application/json", b"[]"),
+        ("application/json", b"{}"),
+        ("application/json", b"[" * 100_000),
+        ("application/json", b'{"uri": 5}'),
+        ("application/json", b'{"uri": "file:///a", "colour": "blue"}'),
+        ("application/json", b'"' + bytes(2 << 20)),
+        ("multipart/form-data", b"hello"),
+        ("multipart/form-data; boundary=", b"hello"),
+        ("multipart/form-data; boundary=cut", b"hello"),
+        ("multipart/form-data; boundary=" + "b" * 500, b"hello"),
+    ],
+)
+def test_a_body_that_carries_no_recording_is_refused(
+    up: Up, content_type: str, content: bytes
+) -> None:
+    headers = {"content-type": content_type}
+    answer = up.http.post("/v1/calls", content=content, headers=headers)
+    assert answer.status_code == 400, answer.text
+    assert problem(answer).code == "invalid_input"
+
+
+def test_an_announced_length_beyond_the_limit_is_refused_before_it_is_sent(up: Up) -> None:
+    with socket.create_connection(("127.0.0.1", up.settings.http_port)) as connection:
+        connection.sendall(
+            b"POST /v1/calls HTTP/1.1\r\nHost: here\r\nContent-Type: audio/wav\r\n"
+            b"Content-Length: 1000000000000\r\n\r\n"
+        )
+        answer = connection.recv(1 << 16)
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"audio_too_large" in answer
+
+
+@dataclasses.dataclass
+class Failing:
+    """Raises its error whatever is asked of it."""
+
+    error: Exception
+
+    def get(self, _: str) -> Call:
+        raise self.error
+
+
+def answer_of(error: Exception) -> httpx.Response:
+    calls: Any = Failing(error)
+    app = build_app(calls, 1)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            return await client.get("/v1/calls/x")
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("kind", list(error_classes()), ids=lambda kind: kind.__name__)
+def test_every_error_has_its_status_code_and_remedy(kind: type[CallscopeError]) -> None:
+    answer = answer_of(kind("what is wrong", details={"field": "value"}))
+    assert answer.status_code == kind.http_status
+    body = problem(answer)
+    assert (body.code, body.detail) == (kind.code, "what is wrong")
+    assert body.details == {"field": "value"}
+
+
+def test_an_unknown_error_tells_nothing() -> None:
+    answer = answer_of(KeyError("secret"))
+    assert answer.status_code == 500
+    assert problem(answer).code == "internal"
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [(Overloaded("full", retry_after=2.5), "3"), (Unavailable("away"), "5")],
+)
+def test_what_can_pass_says_when_to_try_again(error: CallscopeError, seconds: str) -> None:
+    assert answer_of(error).headers["retry-after"] == seconds
+
+
+def test_openapi_describes_every_field_and_route(up: Up) -> None:
+    document = up.http.get("/openapi.json").json()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation["summary"], path
+            assert operation["description"], path
+            assert "422" not in operation["responses"], f"{method} {path}: no answer looks so"
+            assert "default" in operation["responses"]
+    schemas = document["components"]["schemas"]
+    for name in ("CallBody", "PageBody", "ProblemBody", "RecordingBody"):
+        for field, schema in schemas[name]["properties"].items():
+            assert schema["description"], f"{name}.{field}"
+    content = document["paths"]["/v1/calls"]["post"]["requestBody"]["content"]
+    assert {"multipart/form-data", "application/json", "audio/*"} <= set(content)
+    for field, schema in content["multipart/form-data"]["schema"]["properties"].items():
+        assert schema["description"], field
+
+
+def test_a_player_can_seek(up: Up) -> None:
+    audio = noise()
+    call_id = send(up)
+    url = f"/v1/calls/{call_id}/audio"
+    whole = up.http.get(url)
+    assert whole.content == audio
+    assert whole.headers["content-type"] == "audio/wav"
+    assert whole.headers["accept-ranges"] == "bytes"
+    part = up.http.get(url, headers={"range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, audio[10:20])
+    assert part.headers["content-range"] == f"bytes 10-19/{len(audio)}"
+    outside = up.http.get(url, headers={"range": f"bytes={len(audio)}-"})
+    assert outside.status_code == 416
+    assert outside.headers["content-range"] == f"bytes */{len(audio)}"

@@ -1,0 +1,121 @@
+"""A gateway among its neighbors: services away, places taken, a drain, a second gateway."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from callscope.errors import Conflict
+from tests.gateway.conftest import Up, gateway_settings, noise, running, send
+from tests.gateway.engines import Engines, Gate, eventually
+
+
+def test_a_service_that_is_not_there_yet_is_waited_for(
+    start: Callable[..., Up], engines: Engines
+) -> None:
+    gone = {**engines.targets, "transcribe_target": "127.0.0.1:9"}
+    up = start(**gone, stage_attempts=2)
+    end = up.finished(send(up))
+    assert end["status"] == "failed"
+    assert end["problem"]["code"] == "unavailable"
+    assert "127.0.0.1:9" in end["problem"]["message"]
+
+
+def test_a_recording_is_accepted_while_the_score_service_is_away(
+    start: Callable[..., Up], engines: Engines
+) -> None:
+    up = start(**{**engines.targets, "score_target": "127.0.0.1:9"}, stage_attempts=1)
+    end = up.finished(send(up))
+    assert end["problem"]["code"] == "unavailable"
+
+
+def test_no_more_calls_are_at_work_than_allowed(start: Callable[..., Up], engines: Engines) -> None:
+    gate = Gate()
+    most = 0
+    lock = threading.Lock()
+
+    def work(report: Callable[[float], None]) -> None:
+        nonlocal most
+        with lock:
+            most = max(most, engines.begun["transcribe"] - engines.ended["transcribe"])
+        gate(report)
+
+    engines.behaviors["transcribe"] = work
+    up = start(max_concurrent=2)
+    calls = [send(up) for _ in range(5)]
+    eventually(lambda: engines.begun["transcribe"] == 2)
+    time.sleep(0.3)  # time enough for a third to begin, if it could
+    assert engines.begun["transcribe"] == 2
+    gate.opened.set()
+    assert {up.finished(call)["status"] for call in calls} == {"done"}
+    assert most == 2
+
+
+def test_a_drained_gateway_leaves_calls_that_the_next_one_resumes(
+    engines: Engines, tmp_path: Path
+) -> None:
+    gate = Gate()
+    engines.behaviors["score"] = gate
+    settings = gateway_settings(tmp_path / "data", engines, drain_seconds=0)
+    with running(settings, engines) as up:
+        at_work, waiting = send(up), send(up)
+        assert gate.reached.wait(10)
+        began = time.monotonic()
+    assert time.monotonic() - began < 8
+    eventually(lambda: engines.stopped["score"] >= 1)
+    gate.opened.set()
+    with running(settings, engines) as up:
+        for call_id in (at_work, waiting):
+            assert up.finished(call_id)["status"] == "done"
+    assert engines.ended == {"transcribe": 2, "diarize": 2, "score": 2}
+
+
+def test_those_who_watch_are_let_go_when_the_gateway_drains(
+    engines: Engines, tmp_path: Path
+) -> None:
+    gate = Gate()
+    engines.behaviors["score"] = gate
+    settings = gateway_settings(tmp_path / "data", engines, drain_seconds=20)
+    with contextlib.ExitStack() as stack:
+        up = stack.enter_context(running(settings, engines))
+        call_id = send(up)
+        assert gate.reached.wait(10)
+        ended = threading.Event()
+
+        def follow() -> None:
+            with contextlib.suppress(httpx.TransportError):
+                up.follow(call_id)
+            ended.set()
+
+        threading.Thread(target=follow).start()
+        threading.Timer(0.5, gate.opened.set).start()
+        began = time.monotonic()
+        stack.close()
+    assert ended.wait(5)
+    assert time.monotonic() - began < 10
+
+
+def test_two_gateways_of_one_name_do_not_share_a_folder(start: Callable[..., Up]) -> None:
+    start()
+    with pytest.raises(Conflict, match="another gateway named 'gateway'"):
+        start()
+
+
+def test_everything_works_on_postgresql(start: Callable[..., Up], postgresql: str) -> None:
+    up = start(database_url=postgresql)
+    audio = noise(seed=11)
+    header = {"Idempotency-Key": "key"}
+    ids = {
+        up.http.post("/v1/calls", files={"audio": audio}, headers=header).json()["id"]
+        for _ in range(2)
+    }
+    (call_id,) = ids
+    assert up.finished(call_id)["status"] == "done"
+    assert up.http.get(f"/v1/calls/{call_id}/record").json()["recording"]["id"] == call_id
+    assert up.http.delete(f"/v1/calls/{call_id}").status_code == 204
+    assert up.http.get("/v1/calls").json()["calls"] == []
+    assert not list(up.data.glob("*.db"))
