@@ -96,8 +96,11 @@ class AudioReader:
             return decode(file, self._limits)
 
 
-def probe(file: BinaryIO, limits: AudioLimits) -> MediaInfo:
+def probe(file: BinaryIO, limits: AudioLimits, sha256: str | None = None) -> MediaInfo:
     """The facts in the headers of a seekable file, after making sure that a frame decodes.
+
+    Whoever hashed the bytes while they arrived hands in their `sha256`; they are read again
+    for it otherwise, which takes longer than all the rest.
 
     A duration the headers do not know, or claim beyond the limit, is counted from the packets
     without decoding them.
@@ -105,7 +108,8 @@ def probe(file: BinaryIO, limits: AudioLimits) -> MediaInfo:
     Raises:
         EmptyAudio, UndecodableAudio, NoAudioStream, UnsupportedAudio, AudioTooLarge, AudioTooLong
     """
-    sha256 = _fingerprint(file, limits)
+    _check_size(file, limits)
+    sha256 = sha256 or _sha256(file)
     with _opened(file) as (container, stream):
         first = next(_frames(container, stream), None)
         if first is None:
@@ -132,7 +136,8 @@ def decode(file: BinaryIO, limits: AudioLimits) -> Audio:
         AudioTooLarge: more bytes than the limit.
         AudioTooLong: more seconds than the limit; found while decoding, whatever the header says.
     """
-    sha256 = _fingerprint(file, limits)
+    _check_size(file, limits)
+    sha256 = _sha256(file)
     with _opened(file) as (container, stream):
         frames = _frames(container, stream)
         first = next(frames, None)
@@ -207,14 +212,18 @@ def _joined(blocks: Iterable[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32
     return samples
 
 
-def _fingerprint(file: BinaryIO, limits: AudioLimits) -> str:
-    """SHA-256 of the bytes, after checking how many they are; leaves the file at its start."""
+def _check_size(file: BinaryIO, limits: AudioLimits) -> None:
+    """Look at how many bytes there are; leaves the file at its start."""
     size = file.seek(0, 2)
     file.seek(0)
     if size == 0:
         raise EmptyAudio("the file is empty")
     if size > limits.max_bytes:
         raise AudioTooLarge(f"the file has {size} bytes, more than {limits.max_bytes}")
+
+
+def _sha256(file: BinaryIO) -> str:
+    """SHA-256 of the bytes; leaves the file at its start."""
     digest = hashlib.sha256()
     while block := file.read(1 << 20):
         digest.update(block)

@@ -41,6 +41,7 @@ class Service:
             NOT_SERVING until it returns; what it raises ends the process.
         models: what was loaded, known after `warm_up`.
         lifespan: entered before the port opens and left after the drain.
+        drain: called when the drain begins, to end what would last longer.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Service:
     lifespan: Callable[[], AbstractAsyncContextManager[None]] = field(
         default=contextlib.nullcontext
     )
+    drain: Callable[[], None] = field(default=lambda: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ async def running(service: Service, settings: ServiceSettings) -> AsyncIterator[
             yield Running(service.name, f"{settings.host}:{port}", probes.port)
         finally:
             ready.clear()
+            service.drain()
             await checks.enter_graceful_shutdown()
 
 

@@ -1,0 +1,79 @@
+"""A call as the gateway knows it: where it stands, and what was asked for."""
+
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from callscope.errors import CallNotFound, CallscopeError
+from callscope.pipeline import AnalyzeOptions
+from callscope.types import Recording
+
+__all__ = ["Call", "CallStatus", "Problem", "checked_id", "new_id"]
+
+
+class CallStatus(StrEnum):
+    """Where a call stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"  # because it was deleted
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen to the call by itself."""
+        return self not in (CallStatus.QUEUED, CallStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a call failed, in the error model all doors share."""
+
+    code: str
+    message: str
+    remedy: str
+
+    @classmethod
+    def of(cls, error: CallscopeError) -> Self:
+        """The problem that `error` reports."""
+        return cls(error.code, error.message, error.remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call without its record. `stage` and `progress` are known where it is being analyzed."""
+
+    id: str
+    status: CallStatus
+    recording: Recording
+    options: AnalyzeOptions
+    idempotency_key: str | None
+    problem: Problem | None
+    created_at: datetime
+    updated_at: datetime
+    stage: str | None = None
+    progress: float = 0.0  # share of the whole work, 0 to 1
+
+
+def new_id() -> str:
+    """A UUID of version 7 (RFC 9562, section 5.7): later ids sort after earlier ones."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64
+    return str(UUID(int=value | 0b10 << 62 | secrets.randbits(62)))
+
+
+def checked_id(text: str) -> str:
+    """The canonical form of an id from outside.
+
+    Raises:
+        CallNotFound: it is no id at all.
+    """
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise CallNotFound(f"there is no call {text[:64]!r}") from None

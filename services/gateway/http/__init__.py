@@ -1,0 +1,1 @@
+"""The REST door: HTTP under /v1 over `services.gateway.calls`."""

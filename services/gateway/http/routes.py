@@ -1,0 +1,275 @@
+"""The paths under /v1."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
+
+from callscope import formats
+from callscope.errors import AudioTooLarge, Cancelled, InvalidInput, Unavailable
+from callscope.types import CallRecord
+from services.gateway.call import Call, CallStatus
+from services.gateway.calls import DEFAULT_PAGE, MAX_PAGE, Calls
+from services.gateway.http.bodies import CallBody, PageBody, UriSubmission
+from services.gateway.http.form import Form
+from services.gateway.http.playback import play
+from services.gateway.http.problems import PROBLEMS
+from services.gateway.submission import IdempotencyKey, Submission
+
+__all__ = ["build_routes"]
+
+_MAX_JSON = 1 << 20  # bytes
+_FORM_MARGIN = 2 << 20  # bytes a form may have besides the audio
+_KEEP_ALIVE = 15.0  # seconds; proxies close streams that stay silent for longer
+_TRANSCRIPTS = {
+    "json": "application/json",
+    "vtt": "text/vtt; charset=utf-8",
+    "srt": "application/x-subrip; charset=utf-8",
+    "txt": "text/plain; charset=utf-8",
+}
+_Key = Annotated[
+    IdempotencyKey | None,
+    Header(description="The same key with the same recording and fields is the same call."),
+]
+
+
+def _request_body() -> dict[str, Any]:
+    """For OpenAPI: the three ways to send a recording."""
+    fields = Submission.model_json_schema()
+    as_text = {"type": "string"}
+    in_form = {
+        **fields["properties"],
+        "audio": {"type": "string", "format": "binary", "description": "The recording."},
+        "metadata": {**as_text, "description": "A JSON object of texts: the sender's facts."},
+        "hotwords": {**as_text, "description": "Words and names to expect, comma-separated."},
+    }
+    form = {**fields, "properties": in_form, "required": ["audio"]}
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        "required": True,
+        "description": "As a form; as JSON with a URI; or as the bytes themselves, with the form's "
+        "other fields in the query.",
+        "content": {
+            "multipart/form-data": {"schema": form},
+            "application/json": {"schema": UriSubmission.model_json_schema()},
+            "audio/*": binary,
+            "application/octet-stream": binary,
+        },
+    }
+
+
+def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
+    """The routes over `calls`."""
+    routes = APIRouter(prefix="/v1", responses=PROBLEMS)
+
+    @routes.post(
+        "/calls",
+        status_code=202,
+        response_model=CallBody,
+        summary="Take in a recording",
+        tags=["calls"],
+        openapi_extra={"requestBody": _request_body()},
+    )
+    async def create(
+        request: Request, response: Response, idempotency_key: _Key = None
+    ) -> CallBody:
+        """Accepts a recording as a form, as the bytes themselves, or by URI.
+
+        The answer comes when the recording is stored durably: from then on it will be analyzed,
+        whatever happens to the gateway.
+        """
+        call = await _received(calls, request, idempotency_key, max_audio_bytes)
+        response.headers["Location"] = f"/v1/calls/{call.id}"
+        return CallBody.of(call)
+
+    @routes.get("/calls", response_model=PageBody, summary="List calls", tags=["calls"])
+    def list_calls(
+        page_size: Annotated[
+            int, Query(ge=1, le=MAX_PAGE, description="At most this many.")
+        ] = DEFAULT_PAGE,
+        page_token: Annotated[
+            str | None, Query(max_length=64, description="From the page before.")
+        ] = None,
+        status: Annotated[CallStatus | None, Query(description="Only calls that stand so.")] = None,
+    ) -> PageBody:
+        """Calls, newest first; new ones do not shift the pages that follow."""
+        return PageBody.of(calls.page(page_size, page_token, status))
+
+    @routes.get(
+        "/calls/{call_id}", response_model=CallBody, summary="Where a call stands", tags=["calls"]
+    )
+    def get_call(call_id: str) -> CallBody:
+        """The call, without its record."""
+        return CallBody.of(calls.get(call_id))
+
+    @routes.delete("/calls/{call_id}", status_code=204, summary="Remove a call", tags=["calls"])
+    def delete_call(call_id: str) -> None:
+        """Stops the call's analysis and removes its audio, transcript and record."""
+        calls.delete(call_id)
+
+    @routes.get(
+        "/calls/{call_id}/record",
+        summary="A call's record",
+        tags=["results"],
+        responses={200: {"model": CallRecord}},
+    )
+    def get_record(call_id: str) -> Response:
+        """Everything Callscope says about the call; 409 until it is done."""
+        body = formats.render(calls.record(call_id), "json")
+        return Response(body, media_type="application/json")
+
+    @routes.get(
+        "/calls/{call_id}/transcript",
+        summary="What was said",
+        tags=["results"],
+        response_class=Response,
+        responses={200: {"content": {media: {} for media in _TRANSCRIPTS.values()}}},
+    )
+    def get_transcript(
+        call_id: str,
+        form: Annotated[
+            Literal["json", "vtt", "srt", "txt"],
+            Query(alias="format", description="JSON with words, WebVTT, SubRip or plain text."),
+        ] = "json",
+    ) -> Response:
+        """The dialogue by role; 409 until the call is done."""
+        return Response(_transcript(calls.record(call_id), form), media_type=_TRANSCRIPTS[form])
+
+    @routes.get(
+        "/calls/{call_id}/audio",
+        summary="A call's audio",
+        tags=["results"],
+        response_class=Response,
+        responses={
+            200: {
+                "description": "The whole recording, as it was sent.",
+                "content": {"audio/*": {}},
+            },
+            206: {"description": "The range asked for.", "content": {"audio/*": {}}},
+            416: {"description": "The range lies outside the recording."},
+        },
+    )
+    def get_audio(
+        call_id: str,
+        wanted: Annotated[
+            str | None, Header(alias="Range", description="One range of bytes.")
+        ] = None,
+    ) -> Response:
+        """The recording as it was sent, or a range of its bytes."""
+        return play(calls.audio(call_id), wanted, calls.get(call_id).recording.sha256)
+
+    @routes.get(
+        "/calls/{call_id}/events",
+        summary="Follow a call",
+        tags=["calls"],
+        response_class=Response,
+        responses={
+            200: {
+                "description": "Server-sent events; the data of each is a call.",
+                "content": {"text/event-stream": {}},
+            }
+        },
+    )
+    async def events(call_id: str) -> StreamingResponse:
+        """The call as it stands, then each change, until it is done, has failed or is deleted."""
+        changes = calls.watch(call_id)
+        first = await anext(changes)
+        return StreamingResponse(
+            _events(first, changes),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    return routes
+
+
+async def _received(calls: Calls, request: Request, key: str | None, max_bytes: int) -> Call:
+    """Take in what the request carries, by its content type."""
+    content_type = request.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        body = UriSubmission.read(await _json(request))
+        return await asyncio.to_thread(calls.submit, body.uri, body, key)
+    _check_length(request, max_bytes)
+    if media_type == "multipart/form-data":
+        form = Form(content_type)
+        audio = form.audio(_body(request))
+        return await calls.upload(audio, lambda: Submission.read(dict(form.fields)), key)
+    if media_type.startswith(("audio/", "video/")) or media_type == "application/octet-stream":
+        submission = Submission.read(dict(request.query_params))
+        return await calls.upload(_body(request), lambda: submission, key)
+    raise InvalidInput(
+        f"the Content-Type {media_type[:100]!r} carries no recording",
+        remedy="Send multipart/form-data, application/json, audio/* or application/octet-stream.",
+    )
+
+
+def _check_length(request: Request, max_bytes: int) -> None:
+    """Refuse before the bytes are sent what their announced number already rules out."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > max_bytes + _FORM_MARGIN:
+        raise AudioTooLarge(f"the recording has more than {max_bytes} bytes")
+
+
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        raise Cancelled("the upload broke off") from None
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    body = bytearray()
+    async for chunk in _body(request):
+        body += chunk
+        if len(body) > _MAX_JSON:
+            raise InvalidInput(f"the JSON body has more than {_MAX_JSON} bytes")
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidInput("the body is no JSON") from None
+    if not isinstance(fields, dict):
+        raise InvalidInput("the body is no JSON object")
+    return fields
+
+
+def _transcript(record: CallRecord, form: str) -> str:
+    if form != "json":
+        return formats.render(record, form)
+    whole = json.loads(formats.render(record, "json"))
+    return json.dumps(
+        {
+            "call_id": record.recording.id,
+            "language": record.language,
+            "utterances": whole["utterances"],
+        },
+        ensure_ascii=False,
+    )
+
+
+async def _events(first: Call, changes: AsyncIterator[Call]) -> AsyncIterator[str]:
+    """Calls as server-sent events, with a comment now and then so that proxies stay patient."""
+    yield _event(first)
+    coming = asyncio.ensure_future(anext(changes))
+    try:
+        # Going down, the stream just ends: clients of this protocol come back by themselves.
+        with contextlib.suppress(StopAsyncIteration, Unavailable):
+            while True:
+                if (await asyncio.wait({coming}, timeout=_KEEP_ALIVE))[0]:
+                    yield _event(await coming)
+                    coming = asyncio.ensure_future(anext(changes))
+                else:
+                    yield ": waiting\n\n"
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+
+
+def _event(call: Call) -> str:
+    return f"data: {CallBody.of(call).model_dump_json()}\n\n"

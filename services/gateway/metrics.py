@@ -1,0 +1,23 @@
+"""The gateway's own metrics; those that every service has are in `callscope.serving.metrics`."""
+
+from collections.abc import Callable
+
+from prometheus_client import Counter, Gauge, Histogram
+
+__all__ = ["CALLS", "CALL_SECONDS", "RETRIES", "watch_queue"]
+
+CALLS = Counter("callscope_calls", "Calls by what became of them.", ("outcome",))
+CALL_SECONDS = Histogram(
+    "callscope_call_seconds",
+    "Seconds from acceptance to the record.",
+    buckets=(1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400),
+)
+RETRIES = Counter(
+    "callscope_stage_retries", "Attempts at a stage that will be repeated.", ("stage", "reason")
+)
+_QUEUE_DEPTH = Gauge("callscope_queue_depth", "Accepted calls that wait to be analyzed.")
+
+
+def watch_queue(depth: Callable[[], float]) -> None:
+    """Ask `depth` for the queue's length whenever metrics are read."""
+    _QUEUE_DEPTH.set_function(depth)

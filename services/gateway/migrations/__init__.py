@@ -1,0 +1,1 @@
+"""The history of the gateway's tables, in Alembic's terms."""

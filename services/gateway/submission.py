@@ -1,0 +1,156 @@
+"""What a sender says about a recording, checked by the same rules at every door."""
+
+import json
+import re
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from callscope.errors import InvalidInput
+from callscope.pipeline import AnalyzeOptions, DiarizeOptions, RubricSource, TranscribeOptions
+
+__all__ = ["IdempotencyKey", "Submission", "checked_key", "invalid_input"]
+
+# Control characters have no place in names and facts, and PostgreSQL stores no NUL.
+_PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PLAIN)]
+Fact = Annotated[str, StringConstraints(max_length=1024, pattern=_PLAIN)]
+IdempotencyKey = Annotated[
+    str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
+]
+_KEY = TypeAdapter(IdempotencyKey)
+
+
+def _time(text: str) -> str:
+    if not _RFC_3339.fullmatch(text):
+        raise ValueError("not an RFC 3339 time with its offset, such as 2026-01-31T09:30:00+01:00")
+    datetime.fromisoformat(text.upper())
+    return text
+
+
+def _json_object(value: Any) -> Any:
+    """A form field carries an object as JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError('not a JSON object such as {"queue": "billing"}') from None
+
+
+def _comma_separated(value: Any) -> Any:
+    """A form field carries a list as one text."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+class Submission(BaseModel):
+    """How to analyze a recording, and the sender's facts about the call."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rubric: Name | None = Field(
+        None, description="Name of the rubric; the gateway's default where absent."
+    )
+    rubric_yaml: Annotated[str, StringConstraints(max_length=256 << 10)] | None = Field(
+        None, description="A rubric's YAML text, instead of a name."
+    )
+    agent_channel: int | None = Field(
+        None, ge=0, le=255, description="The agent's channel, from 0; inferred where absent."
+    )
+    language: str | None = Field(
+        None, pattern="^[a-z]{2,3}$", description="ISO 639-1 code; detected where absent."
+    )
+    hotwords: Annotated[tuple[Name, ...], BeforeValidator(_comma_separated)] = Field(
+        (), max_length=200, description="Words and names to expect; in forms, comma-separated."
+    )
+    min_speakers: int | None = Field(
+        None, ge=1, le=20, description="Fewest speakers on a channel that several share."
+    )
+    max_speakers: int | None = Field(
+        None, ge=1, le=20, description="Most speakers on a channel that several share."
+    )
+    transcribe_model: Name | None = Field(
+        None, description="Name of the transcription model; the service's default where absent."
+    )
+    metadata: Annotated[dict[Name, Fact], BeforeValidator(_json_object)] = Field(
+        {},
+        max_length=64,
+        description="The sender's facts as text: agent, customer, queue, direction and others; "
+        "in forms, a JSON object.",
+        examples=[{"agent": "a-17", "queue": "billing", "direction": "inbound"}],
+    )
+    started_at: Annotated[str, AfterValidator(_time)] | None = Field(
+        None,
+        description="When the call began, RFC 3339.",
+        examples=["2026-01-31T09:30:00+01:00"],
+    )
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.rubric is not None and self.rubric_yaml is not None:
+            raise ValueError("give rubric or rubric_yaml, not both")
+        if (self.min_speakers or 0) > (self.max_speakers or 20):
+            raise ValueError("min_speakers is more than max_speakers")
+        return self
+
+    @classmethod
+    def read(cls, fields: dict[str, Any]) -> Self:
+        """Check what a door received.
+
+        Raises:
+            InvalidInput: naming each field that cannot be right, and why.
+        """
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise invalid_input(error.errors(include_input=False, include_url=False)) from None
+
+    def options(self, default_rubric: str) -> AnalyzeOptions:
+        """What the stages are asked to do."""
+        named = None if self.rubric_yaml is not None else self.rubric or default_rubric
+        return AnalyzeOptions(
+            rubric=RubricSource(name=named, yaml=self.rubric_yaml),
+            agent_channel=self.agent_channel,
+            transcribe=TranscribeOptions(self.language, self.hotwords, self.transcribe_model),
+            diarize=DiarizeOptions(self.min_speakers, self.max_speakers),
+        )
+
+
+def checked_key(key: str | None) -> str | None:
+    """The idempotency key, checked.
+
+    Raises:
+        InvalidInput: empty, too long, or with other than printable ASCII characters.
+    """
+    try:
+        return None if key is None else _KEY.validate_python(key)
+    except ValidationError:
+        raise InvalidInput(
+            "idempotency key: not 1 to 255 printable ASCII characters without spaces"
+        ) from None
+
+
+def invalid_input(problems: Any) -> InvalidInput:
+    """The error for what pydantic found wrong, without repeating what was sent."""
+    found = {_place(each["loc"]): str(each["msg"]) for each in problems}
+    message = "; ".join(f"{place}: {reason}" for place, reason in found.items())
+    return InvalidInput(message, details=found)
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "request"

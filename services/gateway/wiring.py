@@ -1,0 +1,112 @@
+"""The gateway put together: database, store, workflows, clients and the HTTP door."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
+from callscope.serving.recordings import audio_limits, audio_reader
+from services.gateway import database, metrics
+from services.gateway.calls import Calls
+from services.gateway.http.app import build_app
+from services.gateway.http.server import HttpServer
+from services.gateway.intake import Intake
+from services.gateway.ledger import Ledger
+from services.gateway.progress import Board
+from services.gateway.settings import GatewaySettings
+from services.gateway.stages import Stages
+from services.gateway.store import Inbox, LocalStore
+from services.gateway.workflow import Workflows
+
+__all__ = ["Gateway"]
+
+_CHECK_SECONDS = 5.0  # a sender waits for the rubric to be checked
+
+
+class Gateway:
+    """The parts of one gateway process; nothing is opened before `lifespan` is entered.
+
+    Attributes:
+        calls: the functions behind both doors, while `lifespan` is entered.
+        http_port: where REST is served, while `lifespan` is entered.
+    """
+
+    calls: Calls
+    http_port: int
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+        self._board = Board()
+        self._http: HttpServer | None = None
+        self._closing = contextlib.ExitStack()
+        self._drained_by = float("inf")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Open everything, resume what an earlier process left, serve HTTP; drain at the end.
+
+        Raises:
+            CallscopeError: it could not start.
+        """
+        try:
+            await asyncio.to_thread(self._open)
+            settings = self._settings
+            app = build_app(self.calls, settings.max_audio_bytes)
+            self._http = HttpServer(
+                app, settings.http_host, settings.http_port, settings.drain_seconds
+            )
+            self.http_port = self._http.port
+            self._http.start()
+            try:
+                yield
+            finally:
+                self.drain()
+                await self._http.stop()
+        finally:
+            await asyncio.to_thread(self._closing.close)
+
+    def drain(self) -> None:
+        """Take no more requests, and let those who watch calls go."""
+        self._drained_by = min(self._drained_by, time.monotonic() + self._settings.drain_seconds)
+        self._board.close()
+        if self._http is not None:
+            self._http.close()
+
+    def _open(self) -> None:
+        settings = self._settings
+        tables, workflow_tables = settings.database_urls()
+        inbox = Inbox(
+            settings.data_dir / "incoming" / settings.executor_id, settings.max_audio_bytes
+        )
+        self._closing.callback(inbox.close)
+        engine = database.connect(tables)
+        self._closing.callback(engine.dispose)
+        database.migrate(engine)
+        store = LocalStore(settings.store_root())
+        ledger = Ledger(engine, store.uri)
+
+        transcriber = RemoteTranscriber(settings.transcribe_target, settings.transcribe_timeout)
+        diarizer = RemoteDiarizer(settings.diarize_target, settings.diarize_timeout)
+        scorer = RemoteScorer(settings.score_target, settings.score_timeout)
+        checker = RemoteScorer(settings.score_target, _CHECK_SECONDS)
+        for client in (transcriber, diarizer, scorer, checker):
+            self._closing.callback(client.close)
+        stages = Stages(ledger, transcriber, diarizer, scorer)
+        workflows = Workflows(settings, workflow_tables, stages, ledger, self._board)
+        intake = Intake(
+            inbox=inbox,
+            store=store,
+            ledger=ledger,
+            reader=audio_reader(settings),
+            limits=audio_limits(settings),
+            default_rubric=settings.default_rubric,
+            check_rubric=checker.check,
+            enqueue=workflows.enqueue,
+        )
+        intake.recover()
+        self._closing.callback(lambda: workflows.stop(self._drained_by - time.monotonic()))
+        workflows.start()
+        workflows.recover(ledger.unfinished())
+        metrics.watch_queue(ledger.queued)
+        self.calls = Calls(intake, ledger, store, self._board, workflows.cancel)

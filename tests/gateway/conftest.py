@@ -1,0 +1,143 @@
+"""A gateway over made-up stages, with both of its doors open."""
+
+import array
+import contextlib
+import io
+import random
+import socket
+import wave
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from callscope.serving.embedded import embedded
+from callscope.v1 import gateway_pb2_grpc
+from services.gateway.servicer import build
+from services.gateway.settings import GatewaySettings
+from tests.gateway.engines import Engines, serving
+
+
+@dataclass(frozen=True)
+class Up:
+    """A running gateway."""
+
+    settings: GatewaySettings
+    http: httpx.Client
+    grpc: Any
+    engines: Engines
+
+    @property
+    def data(self) -> Path:
+        return self.settings.data_dir
+
+    def upload(self, audio: bytes, **fields: str) -> httpx.Response:
+        return self.http.post("/v1/calls", files={"audio": ("call.wav", audio)}, data=fields)
+
+    def finished(self, call_id: str) -> dict[str, Any]:
+        """The call once nothing more will happen to it."""
+        return self.follow(call_id)[-1]
+
+    def follow(self, call_id: str) -> list[dict[str, Any]]:
+        """All that the call's events say, until they end."""
+        with self.http.stream("GET", f"/v1/calls/{call_id}/events") as events:
+            lines = [line for line in events.iter_lines() if line.startswith("data: ")]
+        return [httpx.Response(200, text=line[6:]).json() for line in lines]
+
+    def files(self) -> list[str]:
+        """Every recording on the disk, arriving or kept."""
+        kept = [path for path in (self.data / "blobs").rglob("*") if path.is_file()]
+        arriving = (self.data / "incoming/gateway").iterdir()
+        return sorted(path.name for path in (*kept, *arriving))
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def gateway_settings(data: Path, engines: Engines, **values: Any) -> GatewaySettings:
+    return GatewaySettings.load(
+        **{
+            "port": free_port(),
+            "http_port": free_port(),
+            "metrics_port": 0,
+            "data_dir": data,
+            "poll_seconds": 0.02,
+            "retry_seconds": 0.02,
+            "stage_attempts": 4,
+            "drain_seconds": 1,
+            **engines.targets,
+            **values,
+        }
+    )
+
+
+@contextlib.contextmanager
+def running(settings: GatewaySettings, engines: Engines) -> Iterator[Up]:
+    """A gateway in this process."""
+    base = f"http://127.0.0.1:{settings.http_port}"
+    with (
+        embedded([(build(settings), settings)]) as (where,),
+        grpc.insecure_channel(where.target) as channel,
+        httpx.Client(base_url=base, timeout=30) as client,
+    ):
+        yield Up(settings, client, gateway_pb2_grpc.GatewayStub(channel), engines)
+
+
+@pytest.fixture(scope="session")
+def all_engines() -> Iterator[Engines]:
+    with serving() as engines:
+        yield engines
+
+
+@pytest.fixture
+def engines(all_engines: Engines) -> Engines:
+    all_engines.reset()
+    return all_engines
+
+
+@pytest.fixture(scope="module")
+def shared_up(all_engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("gateway")
+    settings = gateway_settings(
+        folder / "data", all_engines, audio_roots=(folder / "drop",), max_audio_bytes=1 << 20
+    )
+    (folder / "drop").mkdir()
+    with running(settings, all_engines) as up:
+        yield up
+
+
+@pytest.fixture
+def up(shared_up: Up, engines: Engines) -> Up:
+    """The gateway that a module's tests share."""
+    assert shared_up.engines is engines
+    return shared_up
+
+
+@pytest.fixture
+def start(engines: Engines, tmp_path: Path) -> Iterator[Callable[..., Up]]:
+    """Starts a gateway of a test's own."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **values: stack.enter_context(
+            running(gateway_settings(tmp_path / "data", engines, **values), engines)
+        )
+
+
+def noise(seconds: float = 2.0, channels: int = 2, seed: int = 0) -> bytes:
+    """A WAV file of quiet noise at 8 kHz."""
+    source = random.Random(seed)  # noqa: S311 - noise
+    count = round(8000 * seconds) * channels
+    samples = array.array("h", (source.randrange(-500, 500) for _ in range(count)))
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(channels)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(samples.tobytes())
+    return file.getvalue()
