@@ -3,24 +3,15 @@
 import asyncio
 import dataclasses
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
-from hypothesis import given
-from hypothesis import strategies as st
 
-from callscope.errors import CallscopeError, InvalidInput, Overloaded, Unavailable, error_classes
+from callscope.errors import CallscopeError, Overloaded, Unavailable, error_classes
 from services.gateway.call import Call
-from services.gateway.calls import Audio
 from services.gateway.http.app import build_app
-from services.gateway.http.form import Form
-from services.gateway.http.playback import play
 from services.gateway.http.problems import ProblemBody
-from services.gateway.store import LocalStore
 from tests.gateway.conftest import Up, noise, send
 
 
