@@ -42,12 +42,15 @@ test: check ## Static checks, then every test
 	@$(BIN)/callscope models pull whisper-tiny.en
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: $(VENV)/.installed-dev ## Static checks: ruff, mypy, import fences, buf
+check: $(VENV)/.installed-dev ## Static checks: ruff, mypy, import fences, buf, images, manifests
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/buf lint protos
+	@$(BIN)/hadolint services/*/Dockerfile
+	@for overlay in k8s/overlays/*; do $(BIN)/kubectl kustomize $$overlay \
+	  | $(BIN)/kubernetes-validate --strict --quiet --no-warn -; done
 
 protos: $(VENV)/.installed-dev ## Write the gRPC stubs anew
 	@$(BIN)/python protos/generate.py
