@@ -93,7 +93,7 @@ class Engines:
         def run(report: Report) -> Any:
             self.begun[stage] += 1
             try:
-                self.behaviors.get(stage, lambda report: report(0.5))(report)
+                self.behaviors.get(stage, _at_ease)(report)
             except BaseException:
                 self.stopped[stage] += 1
                 raise
@@ -148,6 +148,10 @@ def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
+def _at_ease(report: Report) -> None:
+    report(0.5)
+
+
 _HERE: dict[str, Any] = {"port": 0, "metrics_port": 0, "drain_seconds": 0}
 
 
@@ -164,7 +168,7 @@ class _ScoreSettings(ServiceSettings):
 
 
 def _service(name: str, servicer: Any) -> Service:
-    module = {
+    add: Any = {
         "transcribe": transcribe_pb2_grpc.add_TranscriberServicer_to_server,
         "diarize": diarize_pb2_grpc.add_DiarizerServicer_to_server,
         "score": score_pb2_grpc.add_ScorerServicer_to_server,
@@ -172,7 +176,7 @@ def _service(name: str, servicer: Any) -> Service:
     return Service(
         name=name,
         grpc_services=(f"callscope.v1.{name.capitalize()}r",),
-        register=lambda server: module(servicer, server),
+        register=lambda server: add(servicer, server),
     )
 
 

@@ -166,7 +166,7 @@ def test_a_stage_at_work_is_named_and_the_record_not_ready(up: Up) -> None:
         ("json", "application/json", "{"),
         ("vtt", "text/vtt", "WEBVTT"),
         ("srt", "application/x-subrip", "1\n"),
-        ("txt", "text/plain", ""),
+        ("txt", "text/plain", "[00:00] "),
     ],
 )
 def test_the_transcript_comes_in_the_usual_forms(

@@ -26,8 +26,8 @@ def test_the_same_submission_again_is_the_same_call(up: Up) -> None:
     first = post(up, "again", audio, language="en")
     files = up.files()
     assert post(up, "again", audio, language="en") == first
-    header = {"options": pb.CallOptions(language="en"), "idempotency_key": "again"}
-    assert up.grpc.UploadCall(parts(audio, **header)).call.id == first[1]
+    upload = parts(audio, options=pb.CallOptions(language="en"), idempotency_key="again")
+    assert up.grpc.UploadCall(upload).call.id == first[1]
     up.finished(first[1])
     assert post(up, "again", audio, language="en") == first
     assert up.files() == files

@@ -146,17 +146,13 @@ def test_what_does_not_parse_is_refused_and_never_guessed(up: Up, fields: dict[s
     answer = up.upload(noise(), **fields)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input"), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    assert set(answer.json()["details"]) <= {
-        *fields,
-        *(f"metadata.{name}" for name in ("queue", "queue.str")),
-        "metadata..[key]",
-        "request",
-    }
+    named = {place.partition(".")[0] for place in answer.json()["details"]}
+    assert named <= {*fields, "request"}
 
 
 @pytest.mark.parametrize("key", ["", "with space", "k" * 256, "ключ"])
 def test_an_idempotency_key_that_cannot_be_one_is_refused(up: Up, key: str) -> None:
-    header = {"Idempotency-Key": key.encode()}
+    header = {b"Idempotency-Key": key.encode()}
     answer = up.http.post("/v1/calls", files={"audio": noise()}, headers=header)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
     error = refused(lambda: up.grpc.UploadCall(parts(noise(), idempotency_key=key)))

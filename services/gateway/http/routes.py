@@ -8,14 +8,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.requests import ClientDisconnect
 
-from callscope import formats
-from callscope.errors import AudioTooLarge, Cancelled, InvalidInput, Unavailable
+from callscope.errors import CallscopeError, InvalidInput, Unavailable
+from callscope.formats import render
+from callscope.record import to_dict, to_json
 from callscope.types import CallRecord
 from services.gateway.call import Call, CallStatus
 from services.gateway.calls import DEFAULT_PAGE, MAX_PAGE, Calls
-from services.gateway.http.bodies import CallBody, PageBody, UriSubmission
+from services.gateway.http.answers import CallBody, PageBody, UriSubmission
+from services.gateway.http.body import Body
 from services.gateway.http.form import Form
 from services.gateway.http.playback import play
 from services.gateway.http.problems import PROBLEMS
@@ -23,8 +24,6 @@ from services.gateway.submission import IdempotencyKey, Submission
 
 __all__ = ["build_routes"]
 
-_MAX_JSON = 1 << 20  # bytes
-_FORM_MARGIN = 2 << 20  # bytes a form may have besides the audio
 _KEEP_ALIVE = 15.0  # seconds; proxies close streams that stay silent for longer
 _TRANSCRIPTS = {
     "json": "application/json",
@@ -123,8 +122,7 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
     )
     def get_record(call_id: str) -> Response:
         """Everything Callscope says about the call; 409 until it is done."""
-        body = formats.render(calls.record(call_id), "json")
-        return Response(body, media_type="application/json")
+        return Response(to_json(calls.record(call_id), None), media_type="application/json")
 
     @routes.get(
         "/calls/{call_id}/transcript",
@@ -193,67 +191,42 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
 
 async def _received(calls: Calls, request: Request, key: str | None, max_bytes: int) -> Call:
     """Take in what the request carries, by its content type."""
+    body = Body(request)
+    try:
+        return await _taken_in(calls, request, body, key, max_bytes)
+    except CallscopeError:
+        await body.discard()
+        raise
+
+
+async def _taken_in(
+    calls: Calls, request: Request, body: Body, key: str | None, max_bytes: int
+) -> Call:
     content_type = request.headers.get("content-type", "")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == "application/json":
-        body = UriSubmission.read(await _json(request))
-        return await asyncio.to_thread(calls.submit, body.uri, body, key)
-    _check_length(request, max_bytes)
+        recording = UriSubmission.read(await body.json())
+        return await asyncio.to_thread(calls.submit, recording.uri, recording, key)
+    body.check_length(max_bytes)
     if media_type == "multipart/form-data":
         form = Form(content_type)
-        audio = form.audio(_body(request))
+        audio = form.audio(body.chunks())
         return await calls.upload(audio, lambda: Submission.read(dict(form.fields)), key)
     if media_type.startswith(("audio/", "video/")) or media_type == "application/octet-stream":
         submission = Submission.read(dict(request.query_params))
-        return await calls.upload(_body(request), lambda: submission, key)
+        return await calls.upload(body.chunks(), lambda: submission, key)
     raise InvalidInput(
         f"the Content-Type {media_type[:100]!r} carries no recording",
         remedy="Send multipart/form-data, application/json, audio/* or application/octet-stream.",
     )
 
 
-def _check_length(request: Request, max_bytes: int) -> None:
-    """Refuse before the bytes are sent what their announced number already rules out."""
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > max_bytes + _FORM_MARGIN:
-        raise AudioTooLarge(f"the recording has more than {max_bytes} bytes")
-
-
-async def _body(request: Request) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in request.stream():
-            yield chunk
-    except ClientDisconnect:
-        raise Cancelled("the upload broke off") from None
-
-
-async def _json(request: Request) -> dict[str, Any]:
-    body = bytearray()
-    async for chunk in _body(request):
-        body += chunk
-        if len(body) > _MAX_JSON:
-            raise InvalidInput(f"the JSON body has more than {_MAX_JSON} bytes")
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidInput("the body is no JSON") from None
-    if not isinstance(fields, dict):
-        raise InvalidInput("the body is no JSON object")
-    return fields
-
-
 def _transcript(record: CallRecord, form: str) -> str:
     if form != "json":
-        return formats.render(record, form)
-    whole = json.loads(formats.render(record, "json"))
-    return json.dumps(
-        {
-            "call_id": record.recording.id,
-            "language": record.language,
-            "utterances": whole["utterances"],
-        },
-        ensure_ascii=False,
-    )
+        return render(record, form)
+    whole = to_dict(record)
+    shown = {name: whole[name] for name in ("language", "participants", "utterances")}
+    return json.dumps({"call_id": record.recording.id, **shown}, ensure_ascii=False)
 
 
 async def _events(first: Call, changes: AsyncIterator[Call]) -> AsyncIterator[str]:

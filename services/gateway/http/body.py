@@ -1,0 +1,78 @@
+"""A request's body as it arrives."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from callscope.errors import AudioTooLarge, Cancelled, InvalidInput
+
+__all__ = ["Body"]
+
+_MAX_JSON = 1 << 20  # bytes
+_FORM_MARGIN = 2 << 20  # bytes a form may have besides the audio
+_LINGER = 10.0  # seconds
+
+
+class Body:
+    """The body of `request`."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._stream = request.stream()
+
+    def check_length(self, max_bytes: int) -> None:
+        """Refuse before the bytes are read what their announced number already rules out.
+
+        Raises:
+            AudioTooLarge: more than `max_bytes` of audio.
+        """
+        length = self._request.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > max_bytes + _FORM_MARGIN:
+            raise AudioTooLarge(f"the recording has more than {max_bytes} bytes")
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes, in pieces of any size.
+
+        Raises:
+            Cancelled: the client went away before the end.
+        """
+        try:
+            async for chunk in self._stream:
+                yield chunk
+        except ClientDisconnect:
+            raise Cancelled("the upload broke off") from None
+
+    async def json(self) -> dict[str, Any]:
+        """The body as a JSON object.
+
+        Raises:
+            InvalidInput: too large, no JSON, or no object.
+        """
+        content = bytearray()
+        async for chunk in self.chunks():
+            content += chunk
+            if len(content) > _MAX_JSON:
+                raise InvalidInput(f"the JSON body has more than {_MAX_JSON} bytes")
+        try:
+            fields = json.loads(content)
+        except (ValueError, RecursionError):
+            raise InvalidInput("the body is no JSON") from None
+        if not isinstance(fields, dict):
+            raise InvalidInput("the body is no JSON object")
+        return fields
+
+    async def discard(self) -> None:
+        """Read what still comes, for some seconds, so that the client gets to read its answer.
+
+        Most clients send all before they read; an early end of the connection would look to them
+        like a failure of the network.
+        """
+        with contextlib.suppress(Cancelled, TimeoutError):
+            async with asyncio.timeout(_LINGER):
+                async for _ in self.chunks():
+                    pass
