@@ -35,7 +35,7 @@ demo: $(VENV)/.installed ## Set up, analyze the sample call, say how to analyze 
 	@$(BIN)/callscope analyze tests/data/sample/stereo.flac
 	@echo
 	@echo "Your own:  $(BIN)/callscope analyze FILE...      (--json FILE keeps the record)"
-	@echo "All of it: $(BIN)/callscope up                   (API and UI on http://localhost:8080)"
+	@echo "All of it: $(BIN)/callscope up                   (API on http://localhost:8080)"
 
 test: check ## Static checks, then every test
 	@$(BIN)/callscope models pull

@@ -7,11 +7,20 @@ from typing import Any
 
 import pytest
 
+from callscope import dialogue
 from callscope.types import (
+    BehaviorScore,
+    CallRecord,
     ChannelLayout,
     ChannelReport,
     Diarization,
     ModelInfo,
+    Outcome,
+    OverallScore,
+    Provenance,
+    Recording,
+    Review,
+    RubricRef,
     Transcript,
     Turn,
     Word,
@@ -99,5 +108,48 @@ def truth_call() -> Callable[[Path, ChannelLayout], tuple[Heard, dict[str, Any]]
             for turn in truth["turns"]
         ]
         return _heard(words, turns, layout, truth["duration_s"]), truth
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_record(
+    two_party: Callable[[Sequence[Line]], Heard],
+) -> Callable[[Sequence[Line]], CallRecord]:
+    """A record of a call whose agent is on channel 0."""
+
+    def build(lines: Sequence[Line]) -> CallRecord:
+        transcript, diarization = two_party(lines)
+        call = dialogue.build(transcript, diarization, transcript.duration, agent_channel=0)
+        rubric = RubricRef("general", "1", "c" * 64)
+        sha256 = "ab" * 32
+        return CallRecord(
+            schema_version="1.0",
+            recording=Recording(
+                "call-7", None, sha256, transcript.duration, 8000, 2, "pcm_mulaw", metadata={}
+            ),
+            language="en",
+            layout=diarization.layout,
+            channels=call.channels,
+            participants=call.participants,
+            utterances=call.utterances,
+            metrics=call.metrics,
+            behaviors=(
+                BehaviorScore(
+                    behavior="discovery",
+                    title="Finds out what it is about",
+                    outcome=Outcome.DELIVERED,
+                    score=87.5,
+                    confidence=0.91234567,
+                    weight=1.0,
+                    evidence=(),
+                    explanation="Asked twice.",
+                ),
+            ),
+            disclosures=(),
+            overall=OverallScore(87.5, None),
+            review=Review(bool(call.doubts), call.doubts),
+            provenance=Provenance("0.1.0", (MODEL,), rubric, sha256),
+        )
 
     return build

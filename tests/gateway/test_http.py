@@ -1,8 +1,9 @@
 """The REST door's manners: problem documents, ranges, forms, and what OpenAPI says."""
 
 import asyncio
+import contextlib
 import dataclasses
-import socket
+from http.client import HTTPConnection
 from typing import Any
 
 import httpx
@@ -76,14 +77,15 @@ def test_a_body_that_carries_no_recording_is_refused(
 
 
 def test_an_announced_length_beyond_the_limit_is_refused_before_it_is_sent(up: Up) -> None:
-    with socket.create_connection(("127.0.0.1", up.settings.http_port)) as connection:
-        connection.sendall(
-            b"POST /v1/calls HTTP/1.1\r\nHost: here\r\nContent-Type: audio/wav\r\n"
-            b"Content-Length: 1000000000000\r\n\r\n"
-        )
-        answer = connection.recv(1 << 16)
-    assert answer.startswith(b"HTTP/1.1 413")
-    assert b"audio_too_large" in answer
+    connection = HTTPConnection("127.0.0.1", up.settings.http_port, timeout=10)
+    with contextlib.closing(connection):
+        connection.putrequest("POST", "/v1/calls")
+        connection.putheader("Content-Type", "audio/wav")
+        connection.putheader("Content-Length", "1000000000000")
+        connection.endheaders()
+        answer = connection.getresponse()
+        assert answer.status == 413
+        assert b"audio_too_large" in answer.read()
 
 
 @dataclasses.dataclass
