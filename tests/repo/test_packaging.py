@@ -1,5 +1,6 @@
 """What is installed: every dependency pinned, and a wheel with everything it needs at run time."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
+SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/__init__.py"))
+OPTIONAL = {"huggingface_hub"}  # only for `callscope models pull --from hub`, which says so
 CUDA = {extra for extra in EXTRAS if extra.endswith("-cuda")}  # for images with a GPU only
 
 
@@ -51,10 +55,43 @@ def test_nothing_is_bound_to_cuda() -> None:
     assert [name for name in _pins() if re.match(r"nvidia|cuda|triton", name)] == []
 
 
+@pytest.mark.parametrize("folder", ["callscope", *SERVICES, "tests"])
+def test_what_code_imports_is_declared(folder: str) -> None:
+    """An image installs one service's extra: what the service imports has to come with it."""
+    extra = {"callscope": "", "tests": "dev"}.get(folder, folder)
+    lines = [*EXTRAS[""], *EXTRAS[extra]]
+    if extra == "dev":
+        lines += [line for service in (*SERVICES, "bench") for line in EXTRAS[service]]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
+    providers = packages_distributions()
+    undeclared = {
+        name
+        for name in _imported(ROOT / (f"services/{folder}" if folder in SERVICES else folder))
+        - OPTIONAL
+        - {"callscope", "services", "tests"}
+        - sys.stdlib_module_names
+        if declared.isdisjoint(map(canonicalize_name, providers.get(name, ())))
+    }
+    assert undeclared == set()
+
+
+def _imported(folder: Path) -> set[str]:
+    """The top-level names that the code under `folder` imports, wherever in a module."""
+    names = set()
+    for path in folder.rglob("*.py"):
+        if path.is_relative_to(ROOT / "tests/data"):  # scripts with requirements of their own
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module.partition(".")[0])
+    return names
+
+
 def test_all_holds_every_service() -> None:
-    services = {path.parent.name for path in (ROOT / "services").glob("*/__init__.py")}
     (line,) = EXTRAS["all"]
-    assert services <= Requirement(line).extras
+    assert set(SERVICES) <= Requirement(line).extras
 
 
 def test_the_wheel_carries_code_data_and_licenses(tmp_path: Path) -> None:
@@ -72,7 +109,7 @@ def test_the_wheel_carries_code_data_and_licenses(tmp_path: Path) -> None:
         path.relative_to(source).as_posix()
         for name in keep
         for path in (source / name).rglob("*")
-        if path.is_file() and path.suffix in {".py", ".pyi", ".typed", ".yaml", ".json", ".html"}
+        if path.is_file() and path.name not in {"Dockerfile", "README.md"}
     }
     assert needed <= packed
     assert {Path(name).name for name in packed if "/licenses/" in name} == {"LICENSE", "NOTICE"}
