@@ -29,7 +29,9 @@ Samples = npt.NDArray[np.float32]
 
 
 def tone(frequency: float, seconds: float = 1.0, rate: int = 8000) -> Samples:
-    return (0.5 * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)).astype("f4")
+    return (0.5 * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)).astype(
+        "f4"
+    )
 
 
 def encode(
@@ -40,6 +42,7 @@ def encode(
     layout = {1: "mono", 2: "stereo", 3: "2.1"}[len(channels)]
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(channels), "fltp", layout)
         frame.sample_rate = rate
         fit = av.AudioResampler(
@@ -90,7 +93,7 @@ def test_telephony_and_web_codecs_decode_to_the_same_sound(
     assert audio.samples.shape[0] == 1
     assert audio.info.codec == name
     assert audio.info.sample_rate == rate
-    assert audio.info.duration == pytest.approx(1.0, abs=0.15)  # block codecs pad the end
+    assert audio.info.duration == pytest.approx(1.0, abs=0.2)  # block codecs pad both ends
     assert loudest(audio.samples[0]) == pytest.approx(440, abs=3)
 
 
@@ -160,6 +163,11 @@ def video_only() -> bytes:
     return file.getvalue()
 
 
+def header_only() -> bytes:
+    data = encode(tone(440)[None])
+    return data[: data.index(b"data") + 8]
+
+
 def unknown_codec() -> bytes:
     data = bytearray(encode(tone(440)[None], "pcm_mulaw"))
     data[20:22] = struct.pack("<H", 0x1234)  # the format tag
@@ -174,7 +182,7 @@ def playlist() -> bytes:
     ("data", "error"),
     [
         pytest.param(b"", EmptyAudio, id="empty file"),
-        pytest.param(encode(tone(440)[None])[:44], EmptyAudio, id="header without samples"),
+        pytest.param(header_only(), EmptyAudio, id="header without samples"),
         pytest.param(b"Dear customer, thank you.\n" * 40, UndecodableAudio, id="text"),
         pytest.param(encode(tone(440)[None])[:30], UndecodableAudio, id="truncated header"),
         pytest.param(np.random.default_rng(0).bytes(20_000), UndecodableAudio, id="noise bytes"),
