@@ -22,6 +22,7 @@ import numpy.typing as npt
 import torch
 from safetensors.numpy import save
 
+from callscope.acts import AgentAct
 from callscope.models import ModelStore
 from services.score import features
 from services.score.encoder import Encoder
@@ -39,6 +40,8 @@ BORROWED = 0.6  # share of examples without a customer's words that borrow some
 STRENGTH = 1.0  # inverse of the L2 penalty
 # How loudly each kind of feature may speak; found by cross-validated log-likelihood.
 EMBEDDING_SCALE, HAND_SCALE, NGRAM_SCALE = 4.0, 1.0, 1.5
+# Acts that cost an agent points are decided for precision.
+ACCUSING, CAUTION = frozenset({AgentAct.DISMISSIVE, AgentAct.BLAMING}), 0.5
 
 Array = npt.NDArray[np.float64]
 Figures = dict[str, dict[str, float]]
@@ -208,21 +211,25 @@ def cross_validate(data: Data) -> Array:
 
 
 def calibrate(linear: Linear, logits: Array, data: Data) -> tuple[Linear, Figures]:
-    """Move each head's decision to the best F1 of its held-out logits, and fit its slope."""
+    """Move each head's decision to its best place on held-out logits, and fit its slope there."""
     shifts, slopes, figures = [], [], {}
     for place, act in enumerate(data.acts):
         known = ~np.isnan(data.labels[:, place])
         truth, values = data.labels[known, place] == 1, logits[known, place]
-        f1, shift = max((_f1(truth, values >= cut), cut) for cut in np.unique(values))
+        beta = CAUTION if act in ACCUSING else 1.0
+        _, shift = max((_f(truth, values >= cut, beta), cut) for cut in np.unique(values))
         shifts.append(shift)
         slopes.append(_slope(truth, values - shift))
-        figures[act] = {"f1": round(f1, 3), "examples": float(truth.sum() / 2)}
+        f1 = round(_f(truth, values >= shift, 1.0), 3)
+        figures[act] = {"f1": f1, "examples": float(truth.sum() / 2)}
     bias = (linear.bias - np.array(shifts)) * np.array(slopes)
     return Linear(linear.weights * np.array(slopes), bias), figures
 
 
-def _f1(truth: npt.NDArray[np.bool_], found: npt.NDArray[np.bool_]) -> float:
-    return float(2 * (truth & found).sum() / (truth.sum() + found.sum()))
+def _f(truth: npt.NDArray[np.bool_], found: npt.NDArray[np.bool_], beta: float) -> float:
+    """The F measure; `beta` below 1 weighs precision more."""
+    right = (1 + beta**2) * (truth & found).sum()
+    return float(right / (beta**2 * truth.sum() + found.sum()))
 
 
 def _slope(truth: npt.NDArray[np.bool_], values: Array) -> float:
