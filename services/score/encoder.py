@@ -17,7 +17,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read by transformers on import: 
 
 import torch
 from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
+from transformers.utils import logging
 
 from callscope.pipeline import Progress
 
@@ -36,7 +36,7 @@ class Encoder:
         cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
         self._device = torch.device("cuda" if cuda else "cpu")
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        transformers_logging.disable_progress_bar()  # loading weights draws one on stderr
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call] # it draws on stderr
         model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
         self._model = model.to(self._device).eval()
 
