@@ -8,16 +8,18 @@ SHELL := /bin/bash
 
 # The interpreter for the virtual environment: make demo PYTHON=/path/to/python3.11
 PYTHON ?= python3.11
-# Further arguments for pip. Where pip would get torch with CUDA and you have no GPU, name
-# PyTorch's CPU index: make demo PIP_ARGS="--extra-index-url ..."
+# Further arguments for pip: make demo PIP_ARGS="--index-url ..."
 PIP_ARGS ?=
+# Without an NVIDIA GPU, torch comes from here: a tenth of the size of the builds with CUDA. Where
+# this cannot be reached, torch comes from pip's own index like everything else.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # Further arguments for pytest: make test PYTEST_ARGS="-k models -x"
 PYTEST_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 # Byte code is compiled on first use: compiling all of it takes longer than installing.
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check \
+PIP_INSTALL := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check \
 	--constraint constraints.txt $(PIP_ARGS)
 
 # Threads that spin while they wait take the cores from those that work.
@@ -33,19 +35,22 @@ demo: $(VENV)/.installed ## Set up, analyze the sample call, say how to analyze 
 	@$(BIN)/callscope analyze tests/data/sample/stereo.flac
 	@echo
 	@echo "Your own:  $(BIN)/callscope analyze FILE...      (--json FILE keeps the record)"
-	@echo "All of it: $(BIN)/callscope up                   (API and UI on http://localhost:8080)"
+	@echo "All of it: $(BIN)/callscope up                   (API on http://localhost:8080)"
 
 test: check ## Static checks, then every test
 	@$(BIN)/callscope models pull
 	@$(BIN)/callscope models pull whisper-tiny.en
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: $(VENV)/.installed-dev ## Static checks: ruff, mypy, import fences, buf
+check: $(VENV)/.installed-dev ## Static checks: ruff, mypy, import fences, buf, images, manifests
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/buf lint protos
+	@$(BIN)/hadolint services/*/Dockerfile
+	@for overlay in k8s/overlays/*; do $(BIN)/kubectl kustomize $$overlay \
+	  | $(BIN)/kubernetes-validate --strict --quiet --no-warn -; done
 
 protos: $(VENV)/.installed-dev ## Write the gRPC stubs anew
 	@$(BIN)/python protos/generate.py
@@ -65,10 +70,12 @@ $(VENV)/.created:
 	@$(PIP_INSTALL) --upgrade pip setuptools
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt tools/fix_torchaudio.py
+$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt tools/torchaudio_for_cpu.py
 	@echo "Installing Callscope and its dependencies (about 1.7 GB) ..."
+	@command -v nvidia-smi >/dev/null || $(PIP_INSTALL) --no-deps --retries 0 --timeout 10 \
+	  --index-url $(TORCH_INDEX) torch 2>/dev/null || true
 	@$(PIP_INSTALL) --no-build-isolation --editable '.[all]'
-	@$(BIN)/python tools/fix_torchaudio.py
+	@$(BIN)/python tools/torchaudio_for_cpu.py
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

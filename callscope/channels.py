@@ -42,6 +42,7 @@ _EQUALS = 20.0  # dB; a channel about as loud as the rest is no crosstalk unless
 _WINDOW = 8192  # samples: long against the delay between two legs of a call
 _SHORTEST_WINDOW = 512
 _ENOUGH_WINDOWS = 24  # below, even strangers look coherent
+_INSIDE = 0.2  # of a window's frames: speech has gaps
 _MOST_WINDOWS = 200  # spread over the recording
 _SAME = 0.9  # share of a channel's energy that another one explains
 _SAME_GAIN = -25.0  # dB; a fainter copy is crosstalk
@@ -174,7 +175,7 @@ def _nearby(frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _explained(a: _Channel, b: _Channel, when: Mask) -> _Common:
-    """How much of `b` is `a` through some filter, in the windows that are mostly in `when`.
+    """How much of `b` is `a` through some filter, in the windows that lie in `when` enough.
 
     The share is coherence weighted by energy, corrected for the bias of a mean over few windows.
     """
@@ -204,12 +205,12 @@ def _explained(a: _Channel, b: _Channel, when: Mask) -> _Common:
 
 
 def _windows(when: Mask, size: int, length: int) -> Sequence[int]:
-    """First samples of the windows, half overlapping, at least half of whose frames are in."""
+    """First samples of half overlapping windows, of whose frames enough are in `when`."""
     starts = np.arange(0, length - size + 1, size // 2)
     counts = np.concatenate([[0], np.cumsum(when)])
     first = starts // FRAME
     last = np.minimum((starts + size) // FRAME, len(when))
-    inside = starts[counts[last] - counts[first] >= np.maximum(1, (last - first) / 2)]
+    inside = starts[counts[last] - counts[first] >= np.maximum(1, _INSIDE * (last - first))]
     step = -(-len(inside) // _MOST_WINDOWS)  # rounded up
     return [int(start) for start in inside[:: max(1, step)]]
 

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from callscope.conversation import ivr, overlap, roles, talk
+from callscope.conversation import ivr, roles, talk
 from callscope.conversation.attribution import attribute
 from callscope.conversation.passages import Passage, cut
 from callscope.conversation.roles import Casting
+from callscope.conversation.speech import spoken
 from callscope.errors import UnknownChannel
 from callscope.types import (
     ChannelFinding,
@@ -88,8 +89,8 @@ def build(
         utterances=utterances,
         metrics=talk.measure(
             utterances,
+            spoken(utterances, diarization),
             duration,
-            overlap.speech(utterances, diarization),
             {casting.role for casting in cast.values()},
         ),
         channels=channels,

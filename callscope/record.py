@@ -34,7 +34,7 @@ _SECONDS = frozenset(
 )
 """Fields in seconds, rounded to milliseconds; all other floats keep four digits."""
 
-SCHEMA_ID = f"https://callscope.dev/schemas/call-record-{SCHEMA_VERSION}.json"
+SCHEMA_ID = f"urn:callscope:call-record:{SCHEMA_VERSION}"
 
 
 def to_dict(record: CallRecord) -> dict[str, Any]:

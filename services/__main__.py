@@ -104,6 +104,7 @@ def main() -> None:
     """Run the command line; a Callscope error becomes one line and an exit status."""
     # Read by libraries when they load; our own settings are read in the commands.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from callscope.serving.settings import ServiceSettings
 from services.diarize.settings import DiarizeSettings
 from services.gateway.settings import GatewaySettings
+from services.models_cli import ModelsSettings
 from services.score.settings import ScoreSettings
 from services.transcribe.settings import TranscribeSettings
 
@@ -24,6 +25,7 @@ SETTINGS: Sequence[type[ServiceSettings]] = (
     DiarizeSettings,
     ScoreSettings,
     GatewaySettings,
+    ModelsSettings,
 )
 
 _HEAD = """\

@@ -2,5 +2,6 @@
 
 In the order of use: `attribution` gives every word a speaker, `passages` cuts the words into
 what each said in one go, `ivr` finds recorded voices, `roles` tells agent from customer by
-`cues`, `turntaking` and `holds` find what happened between them, `talk` counts.
+`cues`, `speech` says when each utterance was spoken, `turntaking` and `holds` find what happened
+between them, `talk` counts.
 """

@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from callscope.conversation.listening import is_listening
 from callscope.types import ChannelLayout, Diarization, Turn, Word
 
-__all__ = ["SpokenWord", "attribute"]
+__all__ = ["SpokenWord", "attribute", "ends_sentence"]
 
 AMBIGUOUS = 0.4
-"""Seconds around a change of speaker within which it may move: a diarizer's usual error. Collars
-of 0.25 s to each side are customary in scoring for that reason (NIST Rich Transcription)."""
-
-MOVABLE_WORDS = 3
-"""How many words a change of speaker may move over."""
+"""Seconds of words over which a change of speaker may move. A diarizer's boundaries are off by
+some tenths of a second; scoring customarily forgives 0.25 s to each side (NIST Rich
+Transcription)."""
 
 SAME_SENTENCE = 0.3
 """Words no further apart (seconds), without a full stop between, are one flow."""
@@ -65,11 +63,13 @@ def _by_channel(words: Sequence[Word], turns: Sequence[Turn]) -> list[str]:
 def _by_turns(words: Sequence[Word], turns: Sequence[Turn]) -> list[str]:
     speakers: list[str] = []
     said_until: dict[str, float] = {}  # by speaker: the end of their last word
-    previous: str | None = None
+    floor: str | None = None  # who talks, listeners aside
     for word, near in zip(words, _turns_near(words, turns), strict=True):
-        previous = _choose(word, near, previous, said_until)
-        said_until[previous] = max(word.end, said_until.get(previous, 0.0))
-        speakers.append(previous)
+        speaker = _listener(word, near)
+        if speaker is None:
+            speaker = floor = _choose(word, near, floor, said_until)
+        said_until[speaker] = max(word.end, said_until.get(speaker, 0.0))
+        speakers.append(speaker)
     return speakers
 
 
@@ -94,12 +94,23 @@ def _turns_near(words: Sequence[Word], turns: Sequence[Turn]) -> Iterator[list[T
             yield ([latest] if latest else []) + following
 
 
-def _choose(
-    word: Word, near: Sequence[Turn], previous: str | None, said_until: dict[str, float]
-) -> str:
+def _listener(word: Word, near: Sequence[Turn]) -> str | None:
+    """Who says "mm-hmm", if it is mostly in a short turn that lies inside another's."""
+    if not is_listening((word.text,)):
+        return None
     for turn in near:
-        if _is_listeners(word, turn, near):
-            return turn.speaker
+        short = turn.end - turn.start <= SHORT_TURN
+        if short and _overlap(word, turn) >= _length(word) / 2:
+            for other in near:
+                inside = other.start < turn.start and turn.end < other.end
+                if inside and other.speaker != turn.speaker:
+                    return turn.speaker
+    return None
+
+
+def _choose(
+    word: Word, near: Sequence[Turn], floor: str | None, said_until: dict[str, float]
+) -> str:
     shares: dict[str, float] = {}
     for turn in near:
         shares[turn.speaker] = shares.get(turn.speaker, 0.0) + _overlap(word, turn)
@@ -111,20 +122,7 @@ def _choose(
     middle = (word.start + word.end) / 2
     # Nobody says two words at once: words that overlap belong to different speakers.
     free = [each for each in candidates if said_until.get(each, 0.0) <= middle] or candidates
-    return previous if previous in free else free[0]  # who talks longest comes first
-
-
-def _is_listeners(word: Word, turn: Turn, near: Sequence[Turn]) -> bool:
-    """Whether this is "mm-hmm", mostly in a short turn that lies inside another's."""
-    return (
-        turn.end - turn.start <= SHORT_TURN
-        and _overlap(word, turn) >= _length(word) / 2
-        and is_listening((word.text,))
-        and any(
-            other.speaker != turn.speaker and other.start < turn.start and turn.end < other.end
-            for other in near
-        )
-    )
+    return floor if floor in free else free[0]  # who talks longest comes first
 
 
 def _length(word: Word) -> float:
@@ -146,8 +144,8 @@ def _flip_back(words: Sequence[Word], speakers: list[str]) -> None:
         if speakers[i] == speakers[i - 1] or speakers[i - 1] != speakers[i + 1]:
             continue
         flows = (
-            not _ends_sentence(words[i - 1])
-            and not _ends_sentence(words[i])
+            not ends_sentence(words[i - 1])
+            and not ends_sentence(words[i])
             and words[i].start - words[i - 1].end < SAME_SENTENCE
             and words[i + 1].start - words[i].end < SAME_SENTENCE
         )
@@ -159,7 +157,7 @@ def _settle(words: Sequence[Word], speakers: list[str]) -> None:
     """Move each change of speaker to the best place within the diarizer's error."""
     at = 0
     while at < len(words) - 1:
-        sure = _ends_sentence(words[at]) or is_listening((words[at + 1].text,))
+        sure = ends_sentence(words[at]) or is_listening((words[at + 1].text,))
         if speakers[at] == speakers[at + 1] or sure:
             at += 1
             continue
@@ -172,31 +170,32 @@ def _settle(words: Sequence[Word], speakers: list[str]) -> None:
 
 def _places(words: Sequence[Word], speakers: Sequence[str], last: int) -> list[int]:
     """Indices of words after which the change may fall, each run keeping a word at least."""
-    now = _gap_middle(words, last)
     places = [last]
-    for step, speaker in ((-1, speakers[last]), (1, speakers[last + 1])):
-        at = last
-        for _ in range(MOVABLE_WORDS):
-            at += step
-            inside = 0 <= at < len(words) - 1
-            if not inside or speakers[at] != speaker or speakers[at + (step > 0)] != speaker:
-                break
-            if abs(_gap_middle(words, at) - now) > AMBIGUOUS:
-                break
+    for step in (-1, 1):
+        at = last + step
+        while (
+            0 <= at < len(words) - 1
+            and speakers[at] == speakers[at + 1]
+            and _shift(words, at, last) <= AMBIGUOUS
+        ):
             places.append(at)
+            at += step
     return places
 
 
-def _gap_middle(words: Sequence[Word], at: int) -> float:
-    return (words[at].end + words[at + 1].start) / 2
+def _shift(words: Sequence[Word], at: int, last: int) -> float:
+    """Seconds of words that change sides where the change moves from after `last` to `at`."""
+    if at > last:
+        return words[at].end - words[last + 1].start
+    return words[last].end - words[at + 1].start if at < last else 0.0
 
 
 def _merit(words: Sequence[Word], at: int, last: int) -> float:
     """Sentence ends first, then pauses, and rather near than far."""
     pause = min(max(words[at + 1].start - words[at].end, 0.0), 0.6) / 0.6
-    shift = abs(_gap_middle(words, at) - _gap_middle(words, last)) / AMBIGUOUS
-    return _ends_sentence(words[at]) + pause - 0.5 * shift
+    return ends_sentence(words[at]) + pause - 0.5 * _shift(words, at, last) / AMBIGUOUS
 
 
-def _ends_sentence(word: Word) -> bool:
+def ends_sentence(word: Word) -> bool:
+    """Whether the word, as written, ends a sentence."""
     return word.text.rstrip("\"')").endswith((".", "?", "!"))

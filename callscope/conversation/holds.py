@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from callscope.conversation.cues import normalize
 from callscope.conversation.spans import difference, union
+from callscope.conversation.speech import Speech
 from callscope.types import Role, Span, Utterance
 
 __all__ = ["find"]
@@ -36,17 +37,19 @@ _NOTICE_WORDS = 25
 """The notice is among this many last words before the hold, the thanks among the first after."""
 
 
-def find(utterances: Sequence[Utterance]) -> tuple[Span, ...]:
-    """The holds of a call, in order."""
-    live = [each for each in utterances if each.role is not Role.IVR]
-    agents = [each for each in live if each.role is not Role.CUSTOMER and not each.backchannel]
-    others = union(Span(each.start, each.end) for each in live)
+def find(utterances: Sequence[Utterance], speech: Sequence[Speech]) -> tuple[Span, ...]:
+    """The holds of a call, in order; `speech` says when each utterance was spoken."""
+    live = [i for i, each in enumerate(utterances) if each.role is not Role.IVR]
+    agents = [
+        i for i in live if utterances[i].role is not Role.CUSTOMER and not utterances[i].backchannel
+    ]
+    talk = union(span for i in live for span in speech[i])
     holds: list[Span] = []
     for before, after in pairwise(agents):
-        if after.start - before.end >= ANNOUNCED_SECONDS and _announced(before, after):
-            gap = Span(before.end, after.start)
-            holds += [s for s in difference((gap,), others) if s.duration >= ANNOUNCED_SECONDS]
-    for earlier, later in pairwise(others):
+        gap = Span(speech[before][-1].end, speech[after][0].start)
+        if gap.duration >= ANNOUNCED_SECONDS and _announced(utterances[before], utterances[after]):
+            holds += [s for s in difference((gap,), talk) if s.duration >= ANNOUNCED_SECONDS]
+    for earlier, later in pairwise(talk):
         if later.start - earlier.end >= UNANNOUNCED_SECONDS:
             holds.append(Span(earlier.end, later.start))
     return union(holds)

@@ -14,8 +14,8 @@ __all__ = ["is_answer", "is_listening"]
 CONTINUERS = frozenset(
     {
         "mm", "mmm", "mhm", "mmhm", "mmhmm", "hm", "hmm", "mm-hmm", "mm-hm", "m-hm", "mhmm",
-        "mm-mm", "uh-huh", "uhhuh", "uh-hum", "um-hum", "um-hmm", "umhum", "aha", "ah", "oh",
-        "okay", "ok", "okey", "alright", "all right", "right", "i see", "got it", "gotcha",
+        "mm-mm", "m-hmm", "uh-huh", "uhhuh", "uh-hum", "um-hum", "um-hmm", "umhum", "aha", "ah",
+        "oh", "okay", "ok", "okey", "alright", "all right", "right", "i see", "got it", "gotcha",
         "i understand", "understood", "wow", "oh wow", "oh no", "oh my", "oh dear", "oh my god",
         "oh my goodness", "goodness", "huh", "really", "interesting", "nice", "good", "great",
         "cool", "fair enough", "go on", "go ahead", "i hear you", "i know", "true", "oh okay",
@@ -28,7 +28,7 @@ ANSWERS = frozenset(
     {
         "yes", "yeah", "yep", "yup", "ya", "sure", "exactly", "correct", "absolutely",
         "definitely", "of course", "perfect", "thank you", "thanks", "no problem", "that's right",
-        "right right", "no", "totally", "for sure", "indeed",
+        "right right", "totally", "for sure", "indeed",
     }
 )  # fmt: skip
 """What acknowledges while the other talks, and answers when the other has stopped."""

@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from callscope.conversation.attribution import SpokenWord
+from callscope.conversation.attribution import SpokenWord, ends_sentence
 from callscope.conversation.listening import is_answer, is_listening
 from callscope.types import Word
 
@@ -18,7 +18,8 @@ PAUSE = 1.5
 """A silence of this many seconds ends a passage. Pauses within a speaker's turn are rarely longer
 than one second (Heldner & Edlund, "Pauses, gaps and overlaps in conversations", 2010)."""
 
-BREATH = 0.2
+BETWEEN_SENTENCES = 0.2
+WITHIN_SENTENCE = 0.5
 """Another's words cut a passage only in a gap of this many seconds: talk that runs on while
 another talks, too, is one passage."""
 
@@ -30,6 +31,9 @@ FLOOR_BEFORE = 1.0
 FLOOR_AFTER = 1.5
 """The other keeps the floor where their talk ended at most this many seconds before a back
 channel, and goes on at most this many after it."""
+
+LISTENER_PAUSE = 0.7
+"""Who goes on within this many seconds has opened a turn of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,10 @@ def _pieces(spoken: Sequence[SpokenWord]) -> list[Passage]:
     for speaker, words in _by_speaker(spoken).items():
         piece = [words[0]]
         for word in words[1:]:
-            end = max(piece[-1].end, piece[-1].start)
-            gap = word.start - end
-            between = bisect_left(middles, word.start) - bisect_right(middles, end)
-            if gap >= PAUSE or (gap >= BREATH and between > 0):
+            gap = word.start - piece[-1].end
+            between = bisect_left(middles, word.start) - bisect_right(middles, piece[-1].end)
+            room = BETWEEN_SENTENCES if ends_sentence(piece[-1]) else WITHIN_SENTENCE
+            if gap >= PAUSE or (gap >= room and between > 0):
                 pieces.append(Passage(speaker, tuple(piece)))
                 piece = []
             piece.append(word)
@@ -123,12 +127,12 @@ def _keeps_floor(other: str, piece: Passage, floors: _Floors) -> bool:
     middle = (piece.start + piece.end) / 2
     before, after = floors.around(other, middle)
     _, own_next = floors.around(piece.speaker, piece.end)
-    if before is None or after is None or before.text.rstrip("\"' ").endswith("?"):
+    if before is None or after is None or before.text.endswith("?"):
         return False
     if piece.start - before.end > FLOOR_BEFORE or after.start - piece.end > FLOOR_AFTER:
         return False
-    if own_next is not None and own_next.start < after.start:
-        return False  # they go on themselves
+    if own_next is not None and own_next.start < max(after.start, piece.end + LISTENER_PAUSE):
+        return False
     if is_answer(word.text for word in piece.words):
-        return before.end > piece.start or not before.text.endswith((".", "!"))
+        return before.end > piece.start or not ends_sentence(before)
     return True

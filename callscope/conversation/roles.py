@@ -23,6 +23,9 @@ DECIDED = 0.85
 MOST_CERTAIN = 0.99
 """Words alone never make a role certain: 1.0 is for roles that were given."""
 
+PERSON_WORDS = 25
+"""A voice with this many live words is a person's, whatever was announced on its channel."""
+
 SLOPE = 0.7
 """Probability is the logistic of the log-odds times this."""
 
@@ -54,7 +57,11 @@ def infer(
         words.setdefault(passage.speaker, [0, 0])[i in announced] += len(passage.words)
         if i not in announced:
             live[passage.speaker].append(passage.text)
-    machines = {s: said / (own + said) for s, (own, said) in words.items() if said > own}
+    machines = {
+        speaker: said / (own + said)
+        for speaker, (own, said) in words.items()
+        if said > own and own < PERSON_WORDS
+    }
     evidence = {s: agent_evidence(texts) for s, texts in live.items() if s not in machines}
     return {s: _ivr(share) for s, share in machines.items()} | _cast(evidence)
 

@@ -7,12 +7,12 @@ come in a little early where a turn is about to end, and back channels run besid
 claiming it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
 from callscope.conversation import spans
-from callscope.conversation.overlap import Speech
+from callscope.conversation.speech import Speech
 from callscope.types import Interruption, Role, Span, Utterance
 
 __all__ = ["interruptions", "longest_monologue", "response_latency"]
@@ -82,45 +82,38 @@ def _takes_floor(mine: Speech, theirs: Speech) -> float | None:
 
 
 def response_latency(
-    utterances: Sequence[Utterance], role: Role, holds: Sequence[Span]
+    utterances: Sequence[Utterance],
+    speech: Sequence[Speech],
+    role: Role,
+    holds: Sequence[Span],
 ) -> float | None:
     """Median seconds from another's end to this role's start; 0 for a start before the end.
 
     Changes of speaker with a hold between do not count. None where the role never answers.
     """
+    floor = [i for i, utterance in enumerate(utterances) if claims_floor(utterance)]
     latencies = [
-        max(0.0, answer.start - before.end)
-        for before, answer in _changes(utterances)
-        if answer.role is role
-        and not any(before.end <= hold.start and hold.end <= answer.start for hold in holds)
+        max(0.0, speech[i][0].start - speech[j][-1].end)
+        for j, i in pairwise(floor)
+        if utterances[i].role is role
+        and utterances[i].speaker != utterances[j].speaker
+        and not spans.touching(holds, speech[j][-1].end, speech[i][0].start)
     ]
     return median(latencies) if latencies else None
 
 
-def _changes(utterances: Sequence[Utterance]) -> Iterator[tuple[Utterance, Utterance]]:
-    """Neighboring utterances of different people, back channels left out."""
-    floor = [utterance for utterance in utterances if claims_floor(utterance)]
-    for before, after in pairwise(floor):
-        if before.speaker != after.speaker:
-            yield before, after
-
-
-def longest_monologue(utterances: Sequence[Utterance], role: Role) -> float:
+def longest_monologue(
+    utterances: Sequence[Utterance], speech: Sequence[Speech], role: Role
+) -> float:
     """Seconds of the role's longest run that no other's talk and no long silence breaks."""
     longest = 0.0
-    run: Span | None = None
-    speaker = None
-    for utterance in utterances:
+    speaker, start, end = "", 0.0, 0.0
+    for utterance, spoken in zip(utterances, speech, strict=True):
         if utterance.backchannel:
             continue
-        continues = (
-            run is not None
-            and utterance.speaker == speaker
-            and utterance.start - run.end < MONOLOGUE_PAUSE
-        )
-        start = run.start if run is not None and continues else utterance.start
-        end = max(run.end, utterance.end) if run is not None and continues else utterance.end
-        run, speaker = Span(start, end), utterance.speaker
+        if utterance.speaker != speaker or spoken[0].start - end >= MONOLOGUE_PAUSE:
+            speaker, start, end = utterance.speaker, spoken[0].start, spoken[0].start
+        end = max(end, spoken[-1].end)
         if utterance.role is role:
-            longest = max(longest, run.duration)
+            longest = max(longest, end - start)
     return longest

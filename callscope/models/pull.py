@@ -103,15 +103,18 @@ def _fetch_verified(
 ) -> None:
     part = staged / f"{file}.part"
     resumed = part.exists()
-    source.fetch(name, model, file, part, progress)
     if not _is_good(part, model, file):
-        part.unlink()
-        if not resumed:
-            raise FileUnavailable(f"{name}/{file} has another SHA-256 than the manifest's")
-        # What an earlier try left may have been the damaged part.
-        _fetch_verified(source, name, model, file, staged, progress)
+        if resumed and part.stat().st_size >= model.files[file].size:
+            part.unlink()  # nothing to go on from
+        source.fetch(name, model, file, part, progress)
+    if _is_good(part, model, file):
+        part.rename(staged / file)
         return
-    part.rename(staged / file)
+    part.unlink()
+    if not resumed:
+        raise FileUnavailable(f"{name}/{file} has another SHA-256 than the manifest's")
+    # What an earlier try left may have been the damaged part.
+    _fetch_verified(source, name, model, file, staged, progress)
 
 
 def _is_good(path: Path, model: Model, file: str) -> bool:

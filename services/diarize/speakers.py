@@ -1,0 +1,170 @@
+"""Which speaker each stretch belongs to, and the turns that follow."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from callscope.types import Turn
+from services.diarize.clustering import SpeakerRange, find_voices
+from services.diarize.embedding import SHORTEST, Embeddings
+from services.diarize.stretches import Piece, Stretch
+
+__all__ = ["name_turns", "telling_pieces"]
+
+Vector = npt.NDArray[np.float32]
+
+_SURE = 1.0  # seconds; a shorter piece tells too little about a voice by itself
+_POOL = 2.0  # seconds of a slot's short pieces that together tell enough
+_POOL_REACH = 3.0  # seconds between two such pieces at most
+_REACH = 8.0  # seconds to the slot's pieces that speak for a short one; windows overlap so far
+_FADE = 2.0  # seconds over which such a piece loses two thirds of its weight
+_OWN = 3.0  # weight of a short piece's own voice
+_ENOUGH = 3.0  # seconds; a longer piece weighs no more
+_BESIDE = 0.3  # seconds around a stretch in which a speaker heard alone cannot be its own
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A piece of a slot's speech and its voice: an embedding, or the likeness to each speaker."""
+
+    slot: int
+    piece: Piece
+    voice: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """A speaker's part of a stretch, in seconds."""
+
+    speaker: int
+    start: float
+    end: float
+
+
+def telling_pieces(stretches: Sequence[Stretch]) -> list[tuple[int, Piece]]:
+    """Slots and pieces, of those pieces that are long enough to be embedded, in order."""
+    return [
+        (stretch.slot, piece)
+        for stretch in stretches
+        for piece in stretch.pieces
+        if piece.duration >= SHORTEST
+    ]
+
+
+def name_turns(
+    stretches: Sequence[Stretch], embeddings: Embeddings, expected: SpeakerRange
+) -> tuple[Turn, ...]:
+    """Turns of `speaker_0`, `speaker_1`, ... in order of first speech; they may overlap.
+
+    Args:
+        stretches: where slots are active, in order of start.
+        embeddings: of their `telling_pieces`.
+        expected: how many speakers there may be.
+    """
+    heard = [
+        _Heard(slot, piece, voice)
+        for (slot, piece), voice in zip(telling_pieces(stretches), embeddings, strict=True)
+    ]
+    pooled = list(_pooled(heard))
+    voices = find_voices([voice for voice, _ in pooled], [each for _, each in pooled], expected)
+    if len(voices) < 2:
+        shares = [_Share(0, stretch.start, stretch.end) for stretch in stretches]
+    else:
+        known = [_Heard(each.slot, each.piece, voices @ each.voice) for each in heard]
+        shares = _attributed(stretches, known)
+    return tuple(_turns(shares))
+
+
+def _pooled(heard: Sequence[_Heard]) -> Iterator[tuple[Vector, float]]:
+    """Voices to find speakers by, and their seconds: a slot's short pieces count together."""
+    pools: dict[int, list[_Heard]] = {}
+    for each in heard:
+        if each.piece.duration >= _SURE:
+            yield each.voice, each.piece.duration
+            continue
+        pool = pools.setdefault(each.slot, [])
+        far = bool(pool) and each.piece.start - pool[-1].piece.end > _POOL_REACH
+        if far or sum(one.piece.duration for one in pool) >= _POOL:
+            yield from _together(pool)
+            pool.clear()
+        pool.append(each)
+    for pool in pools.values():
+        yield from _together(pool)
+
+
+def _together(pool: Sequence[_Heard]) -> Iterator[tuple[Vector, float]]:
+    """The mean voice of short pieces, if they add up to something."""
+    seconds = sum(each.piece.duration for each in pool)
+    if seconds >= _SURE:
+        mean = np.sum([each.voice * each.piece.duration for each in pool], axis=0)
+        yield mean / np.linalg.norm(mean), seconds
+
+
+def _attributed(stretches: Sequence[Stretch], known: Sequence[_Heard]) -> list[_Share]:
+    """Every stretch to its speakers: by its clean pieces where it has any, else by its slot."""
+    judged = {
+        (each.slot, each.piece): each
+        if each.piece.duration >= _SURE
+        else _Heard(each.slot, each.piece, _verdict(each.slot, each.piece, known))
+        for each in known
+    }
+    certain = list(judged.values())
+    shares = []
+    for stretch in stretches:
+        own = [judged[key] for piece in stretch.pieces if (key := (stretch.slot, piece)) in judged]
+        shares += _split(stretch, own) if own else [_guess(stretch, certain)]
+    return shares
+
+
+def _verdict(slot: int, at: Stretch | Piece, known: Sequence[_Heard]) -> Vector:
+    """Likeness to each speaker, from what the slot's pieces nearby say, a piece's own included."""
+    verdict = np.zeros_like(known[0].voice)
+    for each in known:
+        gap = max(0.0, each.piece.start - at.end, at.start - each.piece.end)
+        if each.slot == slot and gap <= _REACH:
+            weight = _OWN if each.piece == at else math.exp(-gap / _FADE)
+            verdict += weight * min(each.piece.duration, _ENOUGH) * each.voice
+    return verdict
+
+
+def _split(stretch: Stretch, own: Sequence[_Heard]) -> list[_Share]:
+    """A stretch among the speakers of its pieces; between two pieces in the middle."""
+    speakers = [int(np.argmax(each.voice)) for each in own]
+    bounds = [(one.piece.end + other.piece.start) / 2 for one, other in pairwise(own)]
+    return [
+        _Share(speaker, start, end)
+        for speaker, start, end in zip(
+            speakers, [stretch.start, *bounds], [*bounds, stretch.end], strict=True
+        )
+    ]
+
+
+def _guess(stretch: Stretch, known: Sequence[_Heard]) -> _Share:
+    """The speaker of a stretch that is never alone, or too short to tell: not one beside it."""
+    verdict = _verdict(stretch.slot, stretch, known)
+    for each in known:
+        beside = (
+            each.piece.start < stretch.end + _BESIDE and each.piece.end > stretch.start - _BESIDE
+        )
+        if beside and each.slot != stretch.slot:
+            verdict[np.argmax(each.voice)] = -np.inf
+    return _Share(int(np.argmax(verdict)), stretch.start, stretch.end)
+
+
+def _turns(shares: Sequence[_Share]) -> list[Turn]:
+    """Each speaker's shares joined where they touch, and the speakers in order of appearance."""
+    joined: list[_Share] = []
+    last: dict[int, int] = {}
+    for share in sorted(shares, key=lambda each: each.start):
+        at = last.get(share.speaker)
+        if at is not None and share.start <= joined[at].end:
+            joined[at] = _Share(share.speaker, joined[at].start, max(joined[at].end, share.end))
+        else:
+            last[share.speaker] = len(joined)
+            joined.append(share)
+    names = {speaker: f"speaker_{number}" for number, speaker in enumerate(last)}
+    return [Turn(names[each.speaker], each.start, each.end) for each in joined]

@@ -1,0 +1,157 @@
+"""What a classifier of acts looks at in a sentence, beside its embedding.
+
+An embedding carries topic and feeling, not the form of the act: word n-grams and a few hand-made
+features carry the form (question words, inversion, who is spoken of) and the tie to what the
+customer said before. None relies on punctuation alone, which recognizers drop.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from services.score import lexicon
+
+__all__ = [
+    "HAND_FEATURES",
+    "NO_CONTEXT",
+    "Context",
+    "content_words",
+    "hand_features",
+    "matrix",
+    "ngrams",
+    "tokens",
+]
+
+Floats = npt.NDArray[np.float32]
+
+_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the customer said just before a sentence, and how close in meaning the two are.
+
+    `similarity` is the largest cosine of the sentence with one of the customer's, 0 for none.
+    """
+
+    customer: str = ""
+    similarity: float = 0.0
+
+
+NO_CONTEXT = Context()
+
+
+def matrix(
+    vectors: Floats,
+    texts: Sequence[str],
+    contexts: Sequence[Context],
+    vocabulary: Mapping[str, int],
+) -> Floats:
+    """The features of sentences, one row each: embedding, hand-made features, n-grams."""
+    hand = [
+        [*hand_features(text, near).values()] for text, near in zip(texts, contexts, strict=True)
+    ]
+    grams = [_ngram_features(text, vocabulary) for text in texts]
+    return np.hstack(
+        [
+            vectors,
+            np.array(hand, dtype=np.float32).reshape(len(texts), HAND_FEATURES),
+            np.array(grams, dtype=np.float32).reshape(len(texts), len(vocabulary)),
+        ]
+    )
+
+
+def tokens(text: str) -> list[str]:
+    """Lower-case words and numbers, punctuation dropped."""
+    return _TOKEN.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+
+
+def content_words(words: Sequence[str]) -> set[str]:
+    """The words that carry meaning, cut to five letters so that inflections meet."""
+    return {word[:5] for word in words if word not in lexicon.STOP}
+
+
+def hand_features(text: str, context: Context) -> dict[str, float]:
+    """The hand-made features of one sentence by name, each between 0 and about 1."""
+    words, before = tokens(text), tokens(context.customer)
+    return {
+        **_form(words),
+        **_signs(text, words),
+        **_tie(words, before),
+        "customer_feeling": min(sum(word in lexicon.FEELINGS for word in before), 2) / 2,
+        "customer_similarity": context.similarity,
+    }
+
+
+def _form(words: Sequence[str]) -> dict[str, float]:
+    """How the sentence is built: question words, inversion, who is spoken of."""
+    start = next((i for i, word in enumerate(words) if word not in lexicon.LEAD_INS), 0)
+    body = words[start:]
+    inverted = [a in lexicon.AUXILIARIES and b in lexicon.SUBJECTS for a, b in pairwise(body)]
+    return {
+        "wh_first": float(body[:1] != [] and body[0] in lexicon.WH),
+        "wh_early": float(any(word in lexicon.WH for word in body[:4])),
+        "inversion_first": float(inverted[:1] == [True]),
+        "inversion": float(any(inverted)),
+        "imperative": float(any(word in lexicon.IMPERATIVES for word in body[:3])),
+        "so_first": float(list(words[:1]) == ["so"]),
+        "i": float(any(word.split("'")[0] == "i" for word in words)),
+        "we": float(any(word.split("'")[0] == "we" for word in words)),
+        "you": float(any(word.startswith("you") for word in words)),
+        "length": math.log1p(len(words)) / 4,
+    }
+
+
+def _signs(text: str, words: Sequence[str]) -> dict[str, float]:
+    """Words and patterns that hint at an act."""
+    plain = " ".join(words)
+    numbers = sum(word.isdigit() or word in lexicon.NUMBERS for word in words)
+    return {
+        "question_mark": float(text.rstrip("\"' ").endswith("?")),
+        "tag": float(bool(lexicon.TAG.search(text.lower()))),
+        "negation": min(sum(word in lexicon.NEGATIONS for word in words), 3) / 3,
+        "but": float("but" in words),
+        "feeling": min(sum(word in lexicon.FEELINGS for word in words), 2) / 2,
+        "future": float(bool(lexicon.FUTURE.search(plain))),
+        "sorry": float("sorry" in words or any(word.startswith("apolog") for word in words)),
+        "procedural_sorry": float(bool(lexicon.PROCEDURAL_SORRY.search(plain))),
+        "numbers": numbers / max(len(words), 1),
+    }
+
+
+def _tie(words: Sequence[str], before: Sequence[str]) -> dict[str, float]:
+    """How much of it is what the customer just said."""
+    said = content_words(words)
+    shared = len(said & content_words(before))
+    return {
+        "overlap": shared / max(len(said), 1),
+        "overlap_count": min(shared, 5) / 5,
+        "has_customer": float(bool(before)),
+    }
+
+
+def ngrams(text: str) -> set[str]:
+    """Words, pairs and triples of words, with marks for the sentence's ends."""
+    words = ["<", *tokens(text), ">"]
+    return {
+        " ".join(words[start : start + size])
+        for size in (1, 2, 3)
+        for start in range(len(words) - size + 1)
+    } - {"<", ">"}
+
+
+def _ngram_features(text: str, vocabulary: Mapping[str, int]) -> Floats:
+    """Which n-grams of `vocabulary` the text holds, scaled so that its square sum is at most 1."""
+    row = np.zeros(len(vocabulary), dtype=np.float32)
+    places = [vocabulary[gram] for gram in ngrams(text) if gram in vocabulary]
+    if places:
+        row[places] = 1 / math.sqrt(len(places))
+    return row
+
+
+HAND_FEATURES = len(hand_features("", NO_CONTEXT))

@@ -1,0 +1,63 @@
+"""Word lists and patterns of English telephone talk, for the hand-made features."""
+
+import re
+
+__all__ = [
+    "AUXILIARIES",
+    "FEELINGS",
+    "FUTURE",
+    "IMPERATIVES",
+    "LEAD_INS",
+    "NEGATIONS",
+    "NUMBERS",
+    "PROCEDURAL_SORRY",
+    "STOP",
+    "SUBJECTS",
+    "TAG",
+    "WH",
+]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+WH = _words("what what's how how's why which where when who who's whose whom")
+AUXILIARIES = _words(
+    "do does did don't didn't is are was were isn't aren't am can could couldn't can't will would "
+    "wouldn't have has had haven't may might shall should"
+)
+SUBJECTS = _words("i you we they he she it that this there your the my anyone somebody")
+IMPERATIVES = _words("tell walk talk describe explain help")
+NEGATIONS = _words(
+    "no not never nothing nobody none can't cannot don't won't isn't aren't didn't doesn't wasn't "
+    "wouldn't couldn't shouldn't haven't"
+)
+NUMBERS = _words(
+    "zero oh one two three four five six seven eight nine ten eleven twelve twenty thirty forty "
+    "fifty sixty seventy eighty ninety hundred thousand"
+)
+FEELINGS = _words(
+    "sorry upset upsetting frustrating frustrated frustration worried worry worrying scared scary "
+    "frightening frightened terrified terrifying angry anger furious stress stressed stressful "
+    "sad awful terrible horrible hard difficult tough rough nightmare embarrassing embarrassed "
+    "disappointed disappointing anxious afraid exhausted exhausting tired devastated "
+    "devastating heartbreaking shock shocked shaken pain painful hurt glad happy excited "
+    "wonderful congratulations lovely fear panic overwhelmed overwhelming lonely annoyed annoying "
+    "unfair uncomfortable"
+)
+STOP = _words(
+    "a an the and or but so if of to in on at for from with by as is are was were be been am do "
+    "does did have has had i i'm i've i'll you you're your we our they it it's its that that's "
+    "this there he she his her my me him them not no yes okay ok um uh well just can could would "
+    "will what how when where who why which then than too very really right like get got go going "
+    "out up about all some any one more"
+)
+FUTURE = re.compile(r"\b(?:i'll|we'll|you'll|they'll|it'll|will|(?:'m|'re|is|are) going to)\b")
+PROCEDURAL_SORRY = re.compile(
+    r"\bsorry\b.*\b(?:repeat|catch|caught|hear you|spell|again|unavailable|not available"
+    r"|breaking up|what was|who am|mute|don't have|do not have|no \w+ (?:left|available)"
+    r"|couldn't find|can't find|but)\b"
+)
+TAG = re.compile(r"(?:\bright|\bcorrect|\byes|\bis that it|\bis that right|\bokay)\s*\?$")
+LEAD_INS = _words("so and okay ok right well now oh um uh but then alright great sure sorry thanks")

@@ -1,0 +1,59 @@
+"""The customer's name, as it comes up in the call, and the agent's use of it.
+
+A rule, not a head: a name is a name because somebody gave it, not because of how it sounds.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from callscope.types import Role
+from services.score.sentences import Sentence
+
+__all__ = ["customer_names", "uses_name"]
+
+_NAME = r"((?:(?:[Mm](?:r|rs|s|ister|issus|iss)|[Dd](?:r|octor))\.? )?[A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
+_GIVEN = re.compile(rf"\b(?:[Mm]y name is|[Mm]y name's|[Tt]his is|[Ii]t's|I'm|I am) {_NAME}")
+_ASKED_FOR = re.compile(
+    rf"\b(?:speaking (?:with|to)|talking (?:with|to)|[Ii]s (?:this|that)|[Aa]re you) {_NAME}"
+)
+_ASKS_NAME = re.compile(r"\b(?:name|who am i speaking|who do i have|who is calling)\b", re.I)
+_IDENTIFIES = re.compile(r"\b(?:speaking with|speaking to|is this|is that|are you|name)\b", re.I)
+_NO_NAMES = frozenset(
+    "yes no yeah sure okay hi hello oh well it it's i i'm the my and this is that's thanks thank "
+    "mr mrs ms mister miss missus dr doctor good of course just so um uh first last name".split()
+)
+_SHORT_ANSWER = 6  # words; a longer answer is no bare name
+
+
+def customer_names(sentences: Sequence[Sentence]) -> frozenset[str]:
+    """The customer's names, lower-case: given by them, or by an agent who asks for them."""
+    return frozenset(_found(sentences))
+
+
+def uses_name(text: str, names: frozenset[str]) -> bool:
+    """Whether the agent's sentence speaks to the customer by name, beyond asking who they are."""
+    return not _IDENTIFIES.search(text) and not names.isdisjoint(_plain(text.split()))
+
+
+def _found(sentences: Sequence[Sentence]) -> Iterator[str]:
+    asked = False
+    for sentence in sentences:
+        text = sentence.text
+        if sentence.role is Role.AGENT:
+            for match in _ASKED_FOR.finditer(text):
+                yield from _parts(match[1])
+            asked = bool(_ASKS_NAME.search(text)) or (asked and sentence.backchannel)
+        elif sentence.role is Role.CUSTOMER:
+            for match in _GIVEN.finditer(text):
+                yield from _parts(match[1])
+            if asked and len(sentence.words) <= _SHORT_ANSWER:
+                yield from _parts(text)
+
+
+def _parts(text: str) -> Iterator[str]:
+    capitalized = (word for word in text.split() if word[:1].isupper())
+    yield from (word for word in _plain(capitalized) if len(word) > 2 and word not in _NO_NAMES)
+
+
+def _plain(words: Iterator[str] | list[str]) -> Iterator[str]:
+    return (re.sub(r"'s$|[^\w'-]", "", word).lower() for word in words)

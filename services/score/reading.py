@@ -1,0 +1,143 @@
+"""A conversation as the models read it: sentences, their vectors, and the acts in them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from callscope.acts import AgentAct
+from callscope.pipeline import Progress
+from callscope.types import Role, Utterance
+from services.score import names
+from services.score.encoder import Encoder
+from services.score.features import Context
+from services.score.heads import HeadGroup, Heads, Speaker
+from services.score.sentences import Sentence, split
+
+__all__ = ["FOUND", "Finding", "Reader", "Reading"]
+
+FOUND = 0.5
+"""From this probability an act counts as found."""
+
+NAMED = 0.95  # the rule for name use is rarely wrong
+DECIMALS = 4  # below what differs between machines
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A sentence and the probability of each act its speaker can do; none for other roles."""
+
+    sentence: Sentence
+    probabilities: Mapping[str, float]
+
+    def best(self, acts: Iterable[str]) -> tuple[str, float]:
+        """The likeliest of `acts` here."""
+        return max(((act, self.probabilities.get(act, 0.0)) for act in acts), key=lambda a: a[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """`findings` and the rows of `vectors` go together; both in the conversation's order."""
+
+    utterances: tuple[Utterance, ...]
+    findings: tuple[Finding, ...]
+    vectors: Floats
+
+    @property
+    def agent_start(self) -> float | None:
+        """Start of the agent's first live words; None where no agent was heard."""
+        return next((u.start for u in self.utterances if _speaks(u, Role.AGENT)), None)
+
+    @property
+    def customer_heard(self) -> bool:
+        """Whether a customer said anything beyond backchannels."""
+        return any(_speaks(utterance, Role.CUSTOMER) for utterance in self.utterances)
+
+    @property
+    def end(self) -> float:
+        """End of the last words."""
+        return max((utterance.end for utterance in self.utterances), default=0.0)
+
+    def by(self, role: Role) -> tuple[Finding, ...]:
+        """What one role said, backchannels apart."""
+        return tuple(
+            finding
+            for finding in self.findings
+            if finding.sentence.role is role and not finding.sentence.backchannel
+        )
+
+
+class Reader:
+    """Reads conversations with an encoder and the heads trained on it."""
+
+    def __init__(self, encoder: Encoder, heads: Heads) -> None:
+        self._encoder = encoder
+        self._heads = heads
+
+    def read(self, utterances: Sequence[Utterance], progress: Progress) -> Reading:
+        """Split, embed, and find the acts."""
+        sentences = split(utterances)
+        vectors = self._encoder.encode([sentence.text for sentence in sentences], progress)
+        probabilities: list[dict[str, float]] = [{} for _ in sentences]
+        for role, speaker in _HEADED:
+            rows = [i for i, each in enumerate(sentences) if _headed(each, role)]
+            contexts = [_context(sentences, vectors, i) for i in rows]
+            found = _probabilities(self._heads.groups[speaker], sentences, vectors, rows, contexts)
+            for row, each in zip(rows, found, strict=True):
+                probabilities[row] = each
+        _add_name_use(sentences, probabilities)
+        findings = tuple(map(Finding, sentences, probabilities))
+        return Reading(tuple(utterances), findings, vectors)
+
+
+_HEADED: tuple[tuple[Role, Speaker], ...] = ((Role.AGENT, "agent"), (Role.CUSTOMER, "customer"))
+
+
+def _speaks(utterance: Utterance, role: Role) -> bool:
+    return utterance.role is role and not utterance.backchannel and bool(utterance.words)
+
+
+def _headed(sentence: Sentence, role: Role) -> bool:
+    return sentence.role is role and not sentence.backchannel
+
+
+def _probabilities(
+    group: HeadGroup,
+    sentences: Sequence[Sentence],
+    vectors: Floats,
+    rows: list[int],
+    contexts: list[Context],
+) -> list[dict[str, float]]:
+    texts = [sentences[row].text for row in rows]
+    found = group.probabilities(vectors[rows], texts, contexts)
+    return [
+        {act: round(float(p), DECIMALS) for act, p in zip(group.acts, row, strict=True)}
+        for row in found
+    ]
+
+
+def _context(sentences: Sequence[Sentence], vectors: Floats, row: int) -> Context:
+    """What the customer said in their last turn before an agent's sentence."""
+    if sentences[row].role is not Role.AGENT:
+        return Context()
+    said: list[int] = []
+    for before in range(row - 1, -1, -1):
+        sentence = sentences[before]
+        if _headed(sentence, Role.CUSTOMER):
+            said.append(before)
+        elif said and _headed(sentence, Role.AGENT):
+            break
+    if not said:
+        return Context()
+    text = " ".join(sentences[place].text for place in reversed(said))
+    return Context(text, float((vectors[said] @ vectors[row]).max()))
+
+
+def _add_name_use(sentences: Sequence[Sentence], probabilities: list[dict[str, float]]) -> None:
+    known = names.customer_names(sentences)
+    for sentence, found in zip(sentences, probabilities, strict=True):
+        if _headed(sentence, Role.AGENT):
+            found[AgentAct.NAME_USE] = NAMED if names.uses_name(sentence.text, known) else 0.0

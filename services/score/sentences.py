@@ -1,0 +1,82 @@
+"""Utterances cut into sentences: an act lives in one sentence, and evidence quotes it.
+
+Recognizers punctuate, mostly; where they do not, a pause ends a sentence.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from callscope.types import Role, Utterance, Word
+
+__all__ = ["Sentence", "split", "split_text"]
+
+PAUSE = 1.5  # seconds between two words; hesitations inside a sentence are shorter
+LONGEST = 45  # words; unpunctuated speech is cut here
+
+_END = re.compile(r"""[.?!]["')\]]*$""")
+_NO_END = re.compile(r"(?:^(?:mr|mrs|ms|dr|st|no|vs|e\.g|i\.e|[a-z])|\.\.)\.$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Consecutive words of one utterance; `first` is the place of its first word there."""
+
+    utterance: int
+    role: Role
+    backchannel: bool
+    first: int
+    words: tuple[Word, ...]
+
+    @property
+    def text(self) -> str:
+        """The words as written, joined by spaces."""
+        return " ".join(word.text for word in self.words)
+
+    @property
+    def start(self) -> float:
+        """Start of the first word, in seconds."""
+        return self.words[0].start
+
+    @property
+    def end(self) -> float:
+        """End of the last word, in seconds."""
+        return max(word.end for word in self.words)
+
+
+def split(utterances: Sequence[Utterance]) -> tuple[Sentence, ...]:
+    """Every sentence of the conversation, in its order."""
+    return tuple(sentence for utterance in utterances for sentence in _sentences(utterance))
+
+
+def split_text(text: str) -> tuple[str, ...]:
+    """Sentences of plain text, by the same punctuation."""
+    words = text.split()
+    ends = [place for place, word in enumerate(words, 1) if _ends(word)]
+    spans = zip([0, *ends], [*ends, len(words)], strict=True)
+    return tuple(" ".join(words[start:end]) for start, end in spans if end > start)
+
+
+def _sentences(utterance: Utterance) -> Iterator[Sentence]:
+    first = 0
+    words = utterance.words
+    for place, word in enumerate(words, 1):
+        last = place == len(words)
+        if (
+            last
+            or _ends(word.text)
+            or words[place].start - word.end >= PAUSE
+            or place - first >= LONGEST
+        ):
+            yield Sentence(
+                utterance.index,
+                utterance.role,
+                utterance.backchannel,
+                first,
+                tuple(words[first:place]),
+            )
+            first = place
+
+
+def _ends(word: str) -> bool:
+    return bool(_END.search(word)) and not _NO_END.search(word)

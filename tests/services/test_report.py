@@ -1,0 +1,142 @@
+"""The report a QA manager reads, from a record written by hand."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from callscope.types import (
+    BehaviorScore,
+    CallRecord,
+    ChannelLayout,
+    ChannelReport,
+    DisclosureResult,
+    DisclosureStatus,
+    Evidence,
+    Metrics,
+    Outcome,
+    OverallScore,
+    Participant,
+    ParticipantMetrics,
+    Polarity,
+    Provenance,
+    Recording,
+    Review,
+    Role,
+    RubricRef,
+    Span,
+    Utterance,
+    Word,
+)
+from services.report import clock, report
+
+
+@pytest.fixture
+def record() -> CallRecord:
+    words = tuple(
+        Word(text, 61 + i, 61.5 + i, 0.9, 0) for i, text in enumerate(["[Hello]", "Ann."])
+    )
+    evidence = Evidence(0, 61.0, 62.5, "[Hello] Ann.", "greeting_name", 0.9, Polarity.FOR)
+    missed = replace(evidence, quote="I am scared.", polarity=Polarity.MISSED_OPPORTUNITY)
+    rubric = RubricRef("general", "1", "c" * 64)
+    return CallRecord(
+        schema_version="1.0",
+        recording=Recording("x", "file:///a/call.wav", "a" * 64, 125.0, 8000, 2, "pcm_mulaw"),
+        language="en",
+        layout=ChannelLayout.TWO_PARTY,
+        channels=(ChannelReport(0, -20.0), ChannelReport(1, None)),
+        participants=(Participant("channel_0", Role.AGENT, 0.97, 0),),
+        utterances=(Utterance(0, "channel_0", Role.AGENT, 0.97, 61.0, 62.5, words),),
+        metrics=Metrics(
+            participants=(ParticipantMetrics(Role.AGENT, 1.5, 1.0, 2, 80.0, 1.5, None, 3, 4),),
+            silence=20.0,
+            silence_share=0.16,
+            hold=8.0,
+            overtalk=0.5,
+            long_silences=(),
+            holds=(Span(70.0, 78.0),),
+            interruptions=(),
+            backchannels=(),
+        ),
+        behaviors=(
+            BehaviorScore(
+                "rapport", "Rapport", Outcome.PARTIAL, 55.0, 0.81, 10, (evidence, missed), "Why."
+            ),
+            BehaviorScore(
+                "discovery",
+                "Discovery",
+                Outcome.NO_OPPORTUNITY,
+                None,
+                0.7,
+                10,
+                (),
+                "Nothing to ask.",
+            ),
+        ),
+        disclosures=(
+            DisclosureResult(
+                disclosure="recording",
+                title="Call recording",
+                status=DisclosureStatus.DELIVERED,
+                coverage=1.0,
+                missing_elements=(),
+                start=4.0,
+                end=8.0,
+                on_time=True,
+                words_per_minute=180.0,
+                confidence=0.9,
+                evidence=(),
+                explanation="Said in full.",
+            ),
+        ),
+        overall=OverallScore(55.0, "mini_miranda"),
+        review=Review(True, ("The agent's role is unclear.",)),
+        provenance=Provenance("0.1.0", (), rubric, "a" * 64),
+    )
+
+
+def printed(record: CallRecord) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    report(record, console)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+def test_the_report_shows_every_judgement_with_its_quotes_and_minutes(record: CallRecord) -> None:
+    text = printed(record)
+    for part in (
+        "call.wav",
+        "55/100",
+        "failed by mini_miranda",
+        "01:01  Agent",
+        "[Hello] Ann.",  # brackets are words here, not markup
+        "partial",
+        "+ 01:01 “[Hello] Ann.”",
+        "! 01:01 “I am scared.”",
+        "no opportunity",
+        "on time",
+        "180 words/min",
+        "hold 8 s (01:10-01:18)",
+        "The agent's role is unclear.",
+    ):
+        assert part in text
+
+
+def test_what_is_unknown_is_a_dash_and_never_a_zero(record: CallRecord) -> None:
+    unscored = replace(record, overall=OverallScore(None, None), language=None)
+    text = printed(unscored)
+    assert "Overall not assessable" in text
+    assert "language -" in text
+    latency = next(line for line in text.splitlines() if line.startswith("Agent  "))
+    assert " - " in latency
+
+
+def test_a_call_that_needs_no_review_says_so(record: CallRecord) -> None:
+    assert "No review needed." in printed(replace(record, review=Review(False, ())))
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.0, "00:00"), (59.9, "00:59"), (3661, "61:01")])
+def test_the_clock_counts_minutes(seconds: float, shown: str) -> None:
+    assert clock(seconds) == shown

@@ -1,0 +1,1 @@
+"""From example sentences to the weights that ship. Not part of the wheel."""
