@@ -13,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from callscope.errors import InvalidSetting
 
-__all__ = ["ArtifactRow", "Base", "CallRow", "RecordRow", "connect", "migrate"]
+__all__ = ["ArtifactRow", "Base", "CallRow", "RecordRow", "connect", "migrate", "prepare_file"]
 
 DEFAULT_TENANT = "default"
 _BUSY_MILLISECONDS = 30_000  # SQLite has one writer; the others wait for it
@@ -120,14 +120,24 @@ def connect(url: str) -> sa.Engine:
     """
     try:
         parsed = sa.make_url(url)
-        engine = sa.create_engine(parsed, pool_pre_ping=True)
+        sqlite = parsed.get_backend_name() == "sqlite"
+        # Connections to a server may have been cut while they lay in the pool.
+        engine = sa.create_engine(parsed, pool_pre_ping=not sqlite)
     except (sa.exc.ArgumentError, ImportError) as error:
         raise InvalidSetting(f"CALLSCOPE_DATABASE_URL: {error}") from None
-    if parsed.get_backend_name() == "sqlite":
+    if sqlite:
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def prepare_file(url: str) -> None:
+    """Give a SQLite file that others will open the same journal as ours; it remembers."""
+    engine = connect(url)
+    if engine.dialect.name == "sqlite":
+        engine.connect().close()
+    engine.dispose()
 
 
 def migrate(engine: sa.Engine) -> None:

@@ -33,7 +33,9 @@ class GatewaySettings(ServiceSettings):
         "empty for SQLite in data_dir.",
     )
     bucket: str | None = Field(
-        None, description="Bucket to keep recordings in; empty keeps them in data_dir."
+        None,
+        description="Bucket of the S3 server to keep recordings in; empty keeps them in data_dir. "
+        "The transcribe and diarize services must be allowed to read it.",
     )
     executor_id: str = Field(
         "gateway",
@@ -62,7 +64,7 @@ class GatewaySettings(ServiceSettings):
         1, gt=0, description="Pause before the second attempt; it doubles with each further one."
     )
     poll_seconds: float = Field(
-        0.1, gt=0, description="How often the queue is looked at for accepted calls."
+        0.2, gt=0, description="Seconds between two looks at the queue of accepted calls."
     )
     max_concurrent: int = Field(4, gt=0, description="Calls analyzed at the same time.")
     default_rubric: str = Field("general", description="Rubric of calls that name none.")

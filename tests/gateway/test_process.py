@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from callscope.errors import Conflict
+from callscope.errors import Conflict, InvalidSetting
 from tests.gateway.conftest import Up, gateway_settings, noise, running, send
 from tests.gateway.engines import Engines, Gate, eventually
 
@@ -119,3 +119,36 @@ def test_everything_works_on_postgresql(start: Callable[..., Up], postgresql: st
     assert up.http.delete(f"/v1/calls/{call_id}").status_code == 204
     assert up.http.get("/v1/calls").json()["calls"] == []
     assert not list(up.data.glob("*.db"))
+
+
+def test_recordings_can_live_in_a_bucket(start: Callable[..., Up], bucket: dict[str, str]) -> None:
+    up = start(**bucket)
+    audio = noise(seed=12)
+    call_id = up.upload(audio).json()["id"]
+    end = up.finished(call_id)
+    assert end["status"] == "done"
+    assert end["recording"]["uri"].startswith("s3://calls/audio/")
+    url = f"/v1/calls/{call_id}/audio"
+    assert up.http.get(url).content == audio
+    assert up.http.get(url, headers={"range": "bytes=100-199"}).content == audio[100:200]
+    assert up.files() == []
+    assert up.http.delete(f"/v1/calls/{call_id}").status_code == 204
+    answer = up.http.get(url)
+    assert (answer.status_code, answer.json()["code"]) == (404, "call_not_found")
+
+
+def test_a_bucket_that_is_away_refuses_and_leaves_nothing(
+    start: Callable[..., Up], bucket: dict[str, str]
+) -> None:
+    up = start(**bucket | {"bucket": "elsewhere"})
+    answer = up.upload(noise())
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), answer.text
+    assert "elsewhere" in answer.json()["detail"]
+    assert "retry-after" in answer.headers
+    assert up.files() == []
+    assert up.http.get("/v1/calls").json()["calls"] == []
+
+
+def test_a_bucket_without_a_server_is_a_wrong_setting(start: Callable[..., Up]) -> None:
+    with pytest.raises(InvalidSetting, match="CALLSCOPE_S3_ENDPOINT"):
+        start(bucket="calls")

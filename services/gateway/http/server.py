@@ -67,9 +67,18 @@ class _Server(uvicorn.Server):
 def _bind(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        # asyncio turns Nagle's delay off only where the protocol is named, which
+        # socket.create_server does not; answers would wait 40 ms for the client's ACK.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+        except OSError:
+            listener.close()
+            raise
     except OSError as error:
         raise Unavailable(
             f"gateway: cannot listen on {host}:{port}: {error.strerror}",
             remedy="Free the port, or set CALLSCOPE_GATEWAY_HTTP_PORT.",
         ) from None
+    return listener

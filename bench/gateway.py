@@ -1,0 +1,138 @@
+"""What the gateway itself costs: `python -m bench.gateway > bench/results/gateway.json`.
+
+A real gateway on SQLite over made-up stages that take no time: what remains is taking recordings
+in, waiting in the queue, and the workflow's bookkeeping. Uploads come from this same machine, so
+the client's work is in the figures.
+"""
+
+import hashlib
+import io
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+import wave
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.gateway.conftest import Up, gateway_settings, noise, running
+from tests.gateway.engines import Engines, serving
+
+_BLOCK = 1 << 20
+
+
+def main() -> None:
+    """Run all measurements and print them as JSON."""
+    with tempfile.TemporaryDirectory() as name, serving() as engines:
+        folder = Path(name)
+        settings = gateway_settings(
+            folder / "data", engines, poll_seconds=0.1, max_audio_bytes=1 << 30
+        )
+        with running(settings, engines) as up:
+            up.finished(_send(up, noise()))  # the first call finds everything cold
+            figures = {
+                "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
+                "intake": [_intake(up, folder, size << 20) for size in (1, 16, 128)],
+                "one_call": _one_call(up, engines),
+                "many_calls": _many_calls(up),
+            }
+    print(json.dumps(figures, indent=2))
+
+
+def _intake(up: Up, folder: Path, size: int) -> dict[str, Any]:
+    """Seconds to take a recording in, against writing and hashing the same bytes."""
+    audio = _silence(size)
+    rounds = 15 if size < 100 << 20 else 5
+    plain = _median(lambda: _write_and_hash(folder / "plain", audio), rounds)
+    taken = _median(lambda: _send(up, audio), rounds)
+    return {
+        "bytes": size,
+        "write_hash_sync_seconds": plain,
+        "upload_seconds": taken,
+        "ratio": round(taken / plain, 2),
+    }
+
+
+def _write_and_hash(path: Path, audio: bytes) -> None:
+    digest = hashlib.sha256()
+    with path.open("wb", buffering=0) as file:
+        for at in range(0, len(audio), _BLOCK):
+            block = audio[at : at + _BLOCK]
+            digest.update(block)
+            file.write(block)
+        os.fsync(file.fileno())
+    path.unlink()
+
+
+def _one_call(up: Up, engines: Engines) -> dict[str, Any]:
+    """Seconds from the answer to the first stage's begin, and to the record, one by one."""
+    begun: list[float] = []
+    engines.behaviors["transcribe"] = lambda _: begun.append(time.perf_counter())
+    engines.behaviors["diarize"] = engines.behaviors["score"] = lambda _: None
+    starts, ends = [], []
+    audio = noise()
+    for _ in range(40):
+        begun.clear()
+        call_id = _send(up, audio)
+        answered = time.perf_counter()
+        up.finished(call_id)
+        ends.append(time.perf_counter() - answered)
+        starts.append(begun[0] - answered)
+    engines.behaviors.clear()
+    return {"answer_to_first_stage": _spread(starts), "answer_to_record": _spread(ends)}
+
+
+def _many_calls(up: Up) -> dict[str, Any]:
+    """Calls a second, accepted and finished, when many come at once."""
+    count = 200
+    audio = noise()
+    began = time.perf_counter()
+    with ThreadPoolExecutor(8) as pool:
+        calls = list(pool.map(lambda _: _send(up, audio), range(count)))
+    accepted = time.perf_counter() - began
+    for call_id in calls:
+        assert up.finished(call_id)["status"] == "done"  # noqa: S101 - a figure of failures is none
+    finished = time.perf_counter() - began
+    return {
+        "calls": count,
+        "accepted_per_second": round(count / accepted, 1),
+        "finished_per_second": round(count / finished, 1),
+    }
+
+
+def _send(up: Up, audio: bytes) -> str:
+    answer = up.http.post("/v1/calls", content=audio, headers={"content-type": "audio/wav"})
+    answer.raise_for_status()
+    return str(answer.json()["id"])
+
+
+def _silence(size: int) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(2)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(bytes(size))
+    return file.getvalue()
+
+
+def _median(work: Callable[[], object], rounds: int) -> float:
+    seconds = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return round(statistics.median(seconds), 4)
+
+
+def _spread(seconds: list[float]) -> dict[str, float]:
+    cuts = statistics.quantiles(seconds, n=20)
+    return {"median": round(statistics.median(seconds), 4), "p95": round(cuts[-1], 4)}
+
+
+if __name__ == "__main__":
+    main()
