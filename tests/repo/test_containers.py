@@ -124,12 +124,24 @@ def test_composes_gateways_find_every_stage(name: str, monkeypatch: pytest.Monke
     assert published[0] == str(settings.http_port)
 
 
-def test_transcribe_and_diarize_may_read_what_the_gateway_stores() -> None:
-    root = environment("gateway")["CALLSCOPE_GATEWAY_DATA_DIR"]
-    for name in ("transcribe", "diarize"):
-        assert OWN[name]["environment"]["CALLSCOPE_AUDIO_ROOTS"] == f"{root}/blobs"
-        assert OWN[name]["volumes"] == [f"recordings:{root}:ro"]
-    assert OWN["gateway"]["volumes"] == [f"recordings:{root}"]
+@pytest.mark.parametrize("name", ["gateway", "transcribe", "diarize"])
+def test_who_reads_audio_may_read_what_the_gateway_stores(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {key: str(value) for key, value in OWN[name]["environment"].items()}
+    settings = load_settings(kind_of(name), variables, monkeypatch)
+    own = OWN["gateway"]["environment"]["CALLSCOPE_GATEWAY_BUCKET"]
+    assert settings.audio_buckets == ("calls", own)
+    made = " ".join(COMPOSE["services"]["buckets"]["entrypoint"])
+    assert all(f"store/{bucket}" in made for bucket in settings.audio_buckets)
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if name.startswith("gateway")])
+def test_each_gateway_has_a_volume_where_its_image_writes(name: str) -> None:
+    ((volume, _, folder),) = [each.partition(":") for each in OWN[name]["volumes"]]
+    assert folder == environment("gateway")["CALLSCOPE_GATEWAY_DATA_DIR"]
+    assert volume in COMPOSE["volumes"]
+    assert sum(f"{volume}:{folder}" in other.get("volumes", ()) for other in OWN.values()) == 1
 
 
 @pytest.mark.parametrize(("name", "service"), COMPOSE["services"].items())
