@@ -6,16 +6,19 @@ from dataclasses import dataclass
 
 from callscope.pipeline import Progress
 from callscope.rubric import Deadline, Disclosure, Element
-from callscope.types import DisclosureResult, DisclosureStatus, Evidence, Polarity, Role
+from callscope.types import DisclosureResult, DisclosureStatus, Evidence, Polarity
 from services.score.events import Heard
 from services.score.evidence import clock, in_order, quote, quote_words
-from services.score.passages import Passage, PassageFinder
+from services.score.passages import CLEAR, Passage, PassageFinder
 
 __all__ = ["GIVEN", "check_disclosures"]
 
 GIVEN = 0.60
 """Match from which an element counts as said; measured: recall .95, no false alarm in 1,600."""
 
+Passages = tuple[Passage | None, ...]
+
+NEARLY = 0.50  # a match that is worth a closer look
 STEEPNESS = 20.0  # of the probability that an element was said, around GIVEN
 
 
@@ -24,7 +27,7 @@ class _Check:
     """A disclosure, the best passage for each of its elements, and the events it hangs on."""
 
     disclosure: Disclosure
-    passages: tuple[Passage | None, ...]
+    passages: Passages
     required: bool
     heard: Mapping[str, Heard]
 
@@ -47,18 +50,41 @@ def check_disclosures(
     agent_start = finder.reading.agent_start
     if agent_start is None:
         return tuple(_unheard(disclosure) for disclosure in disclosures)
-    elements = [element for each in disclosures for element in each.elements]
-    passages = iter(finder.find(elements, Role.AGENT, progress))
-    checks = (
-        _Check(
-            disclosure,
-            tuple(next(passages) for _ in disclosure.elements),
-            all(event in heard for event in disclosure.required_when),
-            heard,
-        )
-        for disclosure in disclosures
+    required = [all(event in heard for event in each.required_when) for each in disclosures]
+    said = [tuple(map(finder.in_sentences, each.elements)) for each in disclosures]
+    said = _refined(disclosures, required, said, finder, progress)
+    return tuple(
+        _result(_Check(*each, heard), agent_start)
+        for each in zip(disclosures, said, required, strict=True)
     )
-    return tuple(_result(check, agent_start) for check in checks)
+
+
+def _refined(
+    disclosures: Sequence[Disclosure],
+    required: Sequence[bool],
+    said: Sequence[Passages],
+    finder: PassageFinder,
+    progress: Progress,
+) -> list[Passages]:
+    """Windows for what is not clear from whole sentences, where it matters.
+
+    It matters where the disclosure is required, or where some of it was nearly said.
+    """
+    unclear = [
+        (place, part)
+        for place, passages in enumerate(said)
+        if required[place] or any(each and each.match >= NEARLY for each in passages)
+        for part, passage in enumerate(passages)
+        if passage is None or passage.match < CLEAR
+    ]
+    elements = [disclosures[place].elements[part] for place, part in unclear]
+    windows = finder.in_windows(elements, progress)
+    refined = [list(passages) for passages in said]
+    for (place, part), window in zip(unclear, windows, strict=True):
+        sentence = refined[place][part]
+        if window is not None and (sentence is None or window.match > sentence.match):
+            refined[place][part] = window
+    return [tuple(passages) for passages in refined]
 
 
 def _unheard(disclosure: Disclosure) -> DisclosureResult:

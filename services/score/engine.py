@@ -9,7 +9,7 @@ from callscope.errors import ModelDamaged
 from callscope.models import ModelStore
 from callscope.pipeline import Progress, RubricSource
 from callscope.rubric import Rubric
-from callscope.types import Metrics, ModelInfo, Scorecard, Utterance
+from callscope.types import Metrics, ModelInfo, Role, Scorecard, Utterance
 from services.score.disclosures import check_disclosures
 from services.score.encoder import Encoder
 from services.score.events import hear
@@ -90,7 +90,7 @@ class ScoreEngine:
         reading = self._reader.read(utterances, _share(progress, 0.0, 0.4))
         wordings = self._wordings.of(rubric, _share(progress, 0.4, 0.5))
         heard = hear(rubric, reading, wordings)
-        finder = PassageFinder(self._encoder, wordings, reading)
+        finder = PassageFinder(self._encoder, wordings, reading, Role.AGENT)
         disclosures = check_disclosures(
             rubric.disclosures, finder, heard, _share(progress, 0.5, 1.0)
         )

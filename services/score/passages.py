@@ -1,8 +1,9 @@
 """Wordings found in speech: paraphrase counts, recognition errors do not.
 
-Windows of 4, 7, 11 and 16 words (and of the wording's own length) slide over what was said, near
-sentences that come close to a wording. A window's match is the larger of its cosine with a wording
-and of the share of letters they have in common, less an allowance for what any two texts share.
+A passage's match is the larger of two: the cosine of its vector with a wording's, and the share of
+letters it has in common with a wording, less an allowance for what any two texts share. Sentences
+are tried first, whose vectors are known; where none is clear, windows of 4, 7, 11 and 16 words
+(and of the wording's own length) around the sentences that come nearest.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,11 +21,15 @@ from services.score.features import tokens
 from services.score.reading import Reading
 from services.score.wordings import Wordings
 
-__all__ = ["Passage", "PassageFinder"]
+__all__ = ["CLEAR", "Passage", "PassageFinder"]
+
+CLEAR = 0.70
+"""A match from which windows are not needed."""
 
 WINDOWS = (4, 7, 11, 16)  # words
-PROMISING = 0.25  # cosine of a sentence from which its windows are looked at
-SPELLED = 0.6  # or this share of a wording's letters found in it, in order
+NEAREST = 3  # sentences around which windows are tried
+PROMISING = 0.25  # cosine from which a sentence may hold a wording
+SPELLED = 0.60  # or share of a wording's letters found in it, in order
 CHANCE = 0.15  # the allowance: a share of 0.75 is worth a cosine of 0.60
 ALIKE = 80.0  # ratio from which two words are the same but for recognition
 
@@ -33,7 +38,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Consecutive words of one utterance, and how well they match an element, 0 to 1."""
+    """Consecutive words of one utterance, and how well they match, 0 to 1."""
 
     utterance: int
     words: tuple[Word, ...]
@@ -50,48 +55,82 @@ class Passage:
         return max(word.end for word in self.words)
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    utterance: int
-    words: tuple[Word, ...]
-    text: str
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class PassageFinder:
-    """Looks for wordings in one conversation."""
+    """Looks for wordings in what one role said in a conversation."""
 
     encoder: Encoder
     wordings: Wordings
     reading: Reading
+    role: Role
 
-    def find(
-        self, elements: Sequence[Element], role: Role, progress: Progress
+    def in_sentences(self, element: Element) -> Passage | None:
+        """The sentence that matches best; None where none holds what must be mentioned."""
+        passages = []
+        for row in self._rows():
+            sentence = self.reading.findings[row].sentence
+            if _mentions(element, plain := _plain(sentence.words)):
+                match = self._match(element, plain, self.reading.vectors[row])
+                passages.append(Passage(sentence.utterance, sentence.words, match))
+        return _best(passages)
+
+    def in_windows(
+        self, elements: Sequence[Element], progress: Progress
     ) -> tuple[Passage | None, ...]:
-        """The best passage of `role` for each element; None where nothing comes near it."""
-        rows = [i for i, each in enumerate(self.reading.findings) if each.sentence.role is role]
-        windows = [
-            list(_candidates(each, self.reading, rows, self.wordings.matrix(each.wordings)))
-            for each in elements
-        ]
-        texts = sorted({window.text for each in windows for window in each})
+        """For each element, the window that matches best; None where nothing comes near."""
+        windows = [list(self._windows(element)) for element in elements]
+        texts = sorted({_plain(words) for each in windows for _, words in each})
         vectors = dict(zip(texts, self.encoder.encode(texts, progress), strict=True))
         return tuple(
-            _best(element, candidates, self.wordings.matrix(element.wordings), vectors)
-            for element, candidates in zip(elements, windows, strict=True)
+            _best(self._scored(element, each, vectors))
+            for element, each in zip(elements, windows, strict=True)
         )
 
+    def _rows(self) -> Iterator[int]:
+        for row, finding in enumerate(self.reading.findings):
+            if finding.sentence.role is self.role:
+                yield row
 
-def _best(
-    element: Element,
-    candidates: Sequence[_Window],
-    known: Floats,
-    vectors: Mapping[str, Floats],
-) -> Passage | None:
-    passages = (
-        Passage(window.utterance, window.words, _match(window, element, known, vectors))
-        for window in candidates
-    )
+    def _match(self, element: Element, plain: str, vector: Floats) -> float:
+        meaning = float((self.wordings.matrix(element.wordings) @ vector).max())
+        letters = max(fuzz.ratio(plain, " ".join(tokens(each))) for each in element.wordings)
+        return min(1.0, max(meaning, letters / 100 - CHANCE))
+
+    def _scored(
+        self,
+        element: Element,
+        windows: Sequence[tuple[int, tuple[Word, ...]]],
+        vectors: Mapping[str, Floats],
+    ) -> Iterator[Passage]:
+        for utterance, words in windows:
+            plain = _plain(words)
+            yield Passage(utterance, words, self._match(element, plain, vectors[plain]))
+
+    def _windows(self, element: Element) -> Iterator[tuple[int, tuple[Word, ...]]]:
+        sizes = sorted({*WINDOWS, *(len(tokens(each)) for each in element.wordings)})
+        for row in self._nearest(element):
+            sentence = self.reading.findings[row].sentence
+            words = self.reading.utterances[sentence.utterance].words
+            last = sentence.first + len(sentence.words)
+            for start, end in _spans(sentence.first, last, len(words), sizes):
+                if _mentions(element, _plain(words[start:end])):
+                    yield sentence.utterance, words[start:end]
+
+    def _nearest(self, element: Element) -> list[int]:
+        """The sentences that come nearest, by meaning or by letters."""
+        known = self.wordings.matrix(element.wordings)
+        spelled = [" ".join(tokens(each)) for each in element.wordings]
+        near: list[tuple[float, int]] = []
+        for row in self._rows():
+            plain = _plain(self.reading.findings[row].sentence.words)
+            meaning = float((known @ self.reading.vectors[row]).max())
+            letters = max(fuzz.partial_ratio(each, plain) for each in spelled) / 100
+            if meaning >= PROMISING or letters >= SPELLED:
+                near.append((max(meaning, letters - CHANCE), row))
+        return [row for _, row in sorted(near, reverse=True)[:NEAREST]]
+
+
+def _best(passages: Sequence[Passage] | Iterator[Passage]) -> Passage | None:
     # Among equals the earliest, then the longest: it leaves out nothing that belongs to it.
     return max(
         passages,
@@ -100,51 +139,19 @@ def _best(
     )
 
 
-def _match(
-    window: _Window, element: Element, known: Floats, vectors: Mapping[str, Floats]
-) -> float:
-    meaning = float((known @ vectors[window.text]).max())
-    letters = max(fuzz.ratio(window.text, _plain(each)) for each in element.wordings) / 100
-    return min(1.0, max(meaning, letters - CHANCE))
-
-
-def _candidates(
-    element: Element, reading: Reading, rows: Sequence[int], known: Floats
-) -> Iterator[_Window]:
-    plain = [_plain(each) for each in element.wordings]
-    sizes = sorted({*WINDOWS, *(len(each.split()) for each in plain)})
-    for row in rows:
-        sentence = reading.findings[row].sentence
-        text = _plain(sentence.text)
-        near = float((known @ reading.vectors[row]).max()) >= PROMISING
-        if near or any(fuzz.partial_ratio(each, text) >= 100 * SPELLED for each in plain):
-            words = reading.utterances[sentence.utterance].words
-            last = sentence.first + len(sentence.words)
-            for first, end in _spans(sentence.first, last, len(words), sizes):
-                window = _window(sentence.utterance, words[first:end])
-                if _mentions(element, window.text):
-                    yield window
-
-
 def _spans(first: int, last: int, end: int, sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Windows that begin in the sentence [first, last) of an utterance of `end` words."""
-    yield first, last
     for size in sizes:
-        step = max(1, size // 4)
-        for start in range(first, last, step):
+        for start in range(first, last, max(1, size // 4)):
             yield start, min(start + size, end)
 
 
-def _window(utterance: int, words: tuple[Word, ...]) -> _Window:
-    return _Window(utterance, words, _plain(" ".join(word.text for word in words)))
-
-
-def _plain(text: str) -> str:
-    return " ".join(tokens(text))
+def _plain(words: Sequence[Word]) -> str:
+    return " ".join(tokens(" ".join(word.text for word in words)))
 
 
 def _mentions(element: Element, text: str) -> bool:
-    """Whether the window holds a word of each of the element's mentions, as heard or nearly so."""
+    """Whether the text holds a word of each of the element's mentions, as heard or nearly so."""
     words = text.split()
     return all(
         any(_said(option.strip().lower(), text, words) for option in mention.split("|"))
