@@ -1,7 +1,6 @@
 """The score engine: encoder, heads and rubrics behind `callscope.pipeline.Scorer`."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -28,22 +27,27 @@ __all__ = ["ScoreEngine"]
 class ScoreEngine:
     """Judges conversations. Holds the models; safe to use from several threads.
 
+    Args:
+        models: where the encoder is.
+        library: the rubrics known by name.
+        device: where the encoder runs; `auto` takes a GPU if there is one.
+        threads: CPU threads; 0 leaves PyTorch's choice.
+
     Raises:
-        ModelMissing, ModelDamaged: the encoder's files.
-        InvalidRubric: a rubric in `rubrics_dir`.
+        ModelMissing, ModelDamaged: the encoder's files, or heads trained on others.
+        Unavailable: no such device.
     """
 
     def __init__(
         self,
         models: ModelStore,
-        *,
-        rubrics_dir: Path | None = None,
+        library: RubricLibrary,
         device: Literal["auto", "cpu", "cuda"] = "auto",
         threads: int = 0,
     ) -> None:
         if threads:
             torch.set_num_threads(threads)
-        self._library = RubricLibrary(rubrics_dir)
+        self._library = library
         heads = Heads.read()
         located = models.locate(heads.encoder)
         if located.digest != heads.encoder_digest:
@@ -55,6 +59,11 @@ class ScoreEngine:
         self._wordings = WordingsCache(self._encoder)
         self.models = (ModelInfo("score", located.name, located.digest), heads.model)
 
+    def warm_up(self) -> None:
+        """Embed the wordings of the known rubrics, so that the first call need not wait."""
+        for rubric in self._library.all():
+            self._wordings.of(rubric, lambda _: None)
+
     def score(
         self,
         utterances: Sequence[Utterance],
@@ -62,34 +71,31 @@ class ScoreEngine:
         rubric: RubricSource,
         progress: Progress,
     ) -> Scorecard:
-        """Judge the conversation by the rubric.
-
-        Raises:
-            RubricNotFound, InvalidRubric: see `check`.
-        """
-        rules = self.check(rubric)
-        reading = self._reader.read(utterances, _share(progress, 0.0, 0.5))
-        wordings = self._wordings.of(rules, _share(progress, 0.5, 0.6))
-        heard = hear(rules, reading, wordings)
-        finder = PassageFinder(self._encoder, wordings, reading)
-        disclosures = check_disclosures(
-            rules.disclosures, finder, heard, _share(progress, 0.6, 1.0)
-        )
-        case = Case(reading, metrics, heard, rules.thresholds)
-        return assemble(rules, case, disclosures, self.models)
-
-    def rubrics(self) -> tuple[Rubric, ...]:
-        """The rubrics known by name, in order; the name is the id."""
-        return self._library.all()
-
-    def check(self, source: RubricSource) -> Rubric:
-        """The rubric asked for.
+        """Judge the conversation by the rubric, as `callscope.pipeline.Scorer` asks.
 
         Raises:
             RubricNotFound: no rubric of that name.
-            InvalidRubric: with every problem found.
+            InvalidRubric: the YAML does not hold together.
         """
-        return self._library.get(source)
+        return self.judge(utterances, metrics, self._library.get(rubric), progress)
+
+    def judge(
+        self,
+        utterances: Sequence[Utterance],
+        metrics: Metrics,
+        rubric: Rubric,
+        progress: Progress,
+    ) -> Scorecard:
+        """Judge the conversation: read it, hear its events, check disclosures, judge behaviors."""
+        reading = self._reader.read(utterances, _share(progress, 0.0, 0.4))
+        wordings = self._wordings.of(rubric, _share(progress, 0.4, 0.5))
+        heard = hear(rubric, reading, wordings)
+        finder = PassageFinder(self._encoder, wordings, reading)
+        disclosures = check_disclosures(
+            rubric.disclosures, finder, heard, _share(progress, 0.5, 1.0)
+        )
+        case = Case(reading, metrics, heard, rubric.thresholds)
+        return assemble(rubric, case, disclosures, self.models)
 
 
 def _share(progress: Progress, start: float, end: float) -> Progress:
