@@ -15,7 +15,9 @@ __all__ = ["ROOT", "SERVICES", "Document", "compose", "known_variables", "load_s
 
 ROOT = Path(__file__).parents[2]
 SERVICES: Mapping[str, type[ServiceSettings]] = {
-    kind.service: kind for kind in SETTINGS if kind.service != "models"  # a command, no service
+    kind.service: kind
+    for kind in SETTINGS
+    if kind.service != "models"  # a command, no service
 }
 Document: TypeAlias = dict[str, Any]
 

@@ -1,8 +1,10 @@
 """Dockerfiles and docker-compose.yml agree with the settings, the manifest and each other."""
 
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,29 @@ def test_an_offline_image_has_the_models_that_its_defaults_need(service: str) ->
     manifest = load_manifest()
     needed = [name for name in manifest.required if manifest[name].stage == service]
     assert sorted(baked[1].split()) == sorted(needed)
+
+
+def test_what_is_installed_into_an_image_has_every_file(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for folder in ("callscope", "services"):
+        shutil.copytree(
+            ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copy(ROOT / "pyproject.toml", source)
+    (source / "README.md").touch()
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--no-index", "--wheel-dir", tmp_path, source], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+    aside = {".md", ".pyi", ""}  # pages, types of generated code, Dockerfiles
+    needed = {
+        str(path.relative_to(ROOT))
+        for folder in ("callscope", "services")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix not in aside and "__pycache__" not in path.parts
+    }
+    assert needed <= packed
 
 
 @pytest.mark.parametrize("name", OWN)
