@@ -31,13 +31,13 @@ from callscope.pipeline import (
 from callscope.serving.embedded import embedded
 from callscope.serving.recordings import audio_limits
 from callscope.types import AudioSource, CallRecord, Recording
-from services.diarize import servicer as diarize
+from services.diarize.servicer import build as build_diarize
 from services.diarize.settings import DiarizeSettings
 from services.report import report
-from services.score import servicer as score
 from services.score.library import RubricLibrary
+from services.score.servicer import build as build_score
 from services.score.settings import ScoreSettings
-from services.transcribe import servicer as transcribe
+from services.transcribe.servicer import build as build_transcribe
 from services.transcribe.settings import TranscribeSettings
 
 __all__ = ["Request", "analyze_files"]
@@ -195,9 +195,9 @@ def _stages(settings: _Settings) -> Iterator[_Stages]:
         speech, speakers, behavior = stack.enter_context(
             embedded(
                 [
-                    (transcribe.build(settings.transcribe), settings.transcribe),
-                    (diarize.build(settings.diarize), settings.diarize),
-                    (score.build(settings.score), settings.score),
+                    (build_transcribe(settings.transcribe), settings.transcribe),
+                    (build_diarize(settings.diarize), settings.diarize),
+                    (build_score(settings.score), settings.score),
                 ]
             )
         )
