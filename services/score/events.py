@@ -16,7 +16,7 @@ __all__ = ["SAME_MEANING", "Heard", "hear"]
 
 Floats = npt.NDArray[np.float32]
 
-SAME_MEANING = 0.62
+SAME_MEANING = 0.65
 """Cosine from which a sentence means the same as a wording."""
 
 _ROLES: Mapping[str, frozenset[Role]] = {

@@ -1,11 +1,30 @@
 """Evidence: literal quotes from the transcript, with the seconds of their words."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from callscope.types import Evidence, Polarity, Word
 from services.score.reading import Finding
 
-__all__ = ["clock", "in_order", "quote", "quote_words"]
+__all__ = ["Grounds", "clock", "in_order", "quote", "quote_words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a judgement rests on, the weightiest of each kind first.
+
+    `talked` are moments of how the agent talked, `missed` what the customer did and got no answer.
+    """
+
+    shown: tuple[Evidence, ...]
+    against: tuple[Evidence, ...]
+    talked: tuple[Evidence, ...]
+    missed: tuple[Evidence, ...]
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """All of it, by time."""
+        return in_order((*self.shown, *self.against, *self.talked, *self.missed))
 
 
 def quote(finding: Finding, label: str, probability: float, polarity: Polarity) -> Evidence:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from callscope.rubric import ActPoints, Behavior, Penalty, Thresholds
+from callscope.rubric import ActPoints, Behavior, Opportunity, Penalty, Thresholds
 from callscope.types import BehaviorScore, Evidence, Metrics, Outcome, Polarity, Role, Span
 from services.score import talk
 from services.score.events import Heard
-from services.score.evidence import in_order, quote
+from services.score.evidence import Grounds, quote
 from services.score.explanation import explain
 from services.score.points import (
     Part,
@@ -22,7 +22,7 @@ from services.score.windows import resolve
 
 __all__ = ["Case", "judge", "unscored"]
 
-SHOWN = 5  # pieces of evidence of one kind
+SHOWN = 4  # sentences for one rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def judge(behavior: Behavior, case: Case) -> BehaviorScore:
             why = "Nothing the customer said in time called for it."
             return unscored(behavior, Outcome.NO_OPPORTUNITY, (1 - look.chance) * likely, why)
         likely *= look.chance
-    evidence = _evidence(look, case, outcome)
+    grounds = _grounds(look, case, outcome)
     return BehaviorScore(
         behavior=behavior.id,
         title=behavior.title,
@@ -80,8 +80,8 @@ def judge(behavior: Behavior, case: Case) -> BehaviorScore:
         score=score,
         confidence=round(likely, 4),
         weight=behavior.weight,
-        evidence=evidence,
-        explanation=explain(behavior, evidence, case.metrics, score),
+        evidence=grounds.evidence,
+        explanation=explain(behavior, grounds, case.metrics, score),
     )
 
 
@@ -133,27 +133,34 @@ def _parts(look: _Look, metrics: Metrics) -> Iterator[Part]:
         yield points, {points: 1.0}
 
 
-def _evidence(look: _Look, case: Case, outcome: Outcome) -> tuple[Evidence, ...]:
+def _grounds(look: _Look, case: Case, outcome: Outcome) -> Grounds:
     behavior = look.behavior
-    shown = _quotes(look.said, [rule.any_of for rule in behavior.acts], Polarity.FOR)
-    against = _quotes(look.said, [rule.any_of for rule in behavior.penalties], Polarity.AGAINST)
-    measured = {rule.metric for rule in behavior.metrics}
-    talked = talk.evidence(measured, case.metrics, case.reading)
-    missed: Sequence[Evidence] = ()
+    worth_most = sorted(behavior.acts, key=lambda rule: -rule.points)
+    shown = _quotes(look.said, worth_most, Polarity.FOR)
+    missed: list[Evidence] = []
     if behavior.opportunity is not None and outcome is not Outcome.DELIVERED:
         last = max((each.start for each in shown), default=0.0)
         unanswered = [each for each in look.openings if each.sentence.start > last]
-        missed = _quotes(unanswered, [behavior.opportunity.any_of], Polarity.MISSED_OPPORTUNITY)
-    return in_order((*shown, *against, *talked, *missed))
+        missed = _quotes(unanswered, [behavior.opportunity], Polarity.MISSED_OPPORTUNITY)
+    measured = {rule.metric for rule in behavior.metrics}
+    return Grounds(
+        shown=tuple(shown),
+        against=tuple(_quotes(look.said, behavior.penalties, Polarity.AGAINST)),
+        talked=tuple(talk.evidence(measured, case.metrics, case.reading)),
+        missed=tuple(missed),
+    )
 
 
 def _quotes(
-    findings: Sequence[Finding], wanted: Sequence[Sequence[str]], polarity: Polarity
+    findings: Sequence[Finding],
+    rules: Sequence[ActPoints | Penalty | Opportunity],
+    polarity: Polarity,
 ) -> list[Evidence]:
-    """The likeliest sentences that show one of the acts, each with its likeliest act."""
-    acts = sorted({act for each in wanted for act in each})
-    best = [(finding, *finding.best(acts)) for finding in findings] if acts else []
-    found = sorted((each for each in best if each[2] >= FOUND), key=lambda each: -each[2])
-    return [
-        quote(finding, act, probability, polarity) for finding, act, probability in found[:SHOWN]
-    ]
+    """For each rule its likeliest sentences, each sentence once, the first rule's first."""
+    quoted: dict[int, Evidence] = {}
+    for rule in rules:
+        best = [(place, *each.best(rule.any_of)) for place, each in enumerate(findings)]
+        found = [each for each in best if each[2] >= FOUND and each[0] not in quoted]
+        for place, act, probability in sorted(found, key=lambda each: -each[2])[:SHOWN]:
+            quoted[place] = quote(findings[place], act, probability, polarity)
+    return list(quoted.values())
