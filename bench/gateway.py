@@ -1,13 +1,14 @@
 """What the gateway itself costs: `python -m bench.gateway > bench/results/gateway.json`.
 
 A real gateway on SQLite over made-up stages that take no time: what remains is taking recordings
-in, waiting in the queue, and the workflow's bookkeeping. Uploads come from this same machine, so
-the client's work is in the figures.
+in, waiting in the queue, and the workflow's bookkeeping. Recordings are sent by another process of
+the same machine, so the client's work is in the figures.
 """
 
 import hashlib
 import io
 import json
+import multiprocessing
 import os
 import platform
 import statistics
@@ -15,9 +16,11 @@ import tempfile
 import time
 import wave
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from tests.gateway.conftest import Up, gateway_settings, noise, running
 from tests.gateway.engines import Engines, serving
@@ -27,7 +30,11 @@ _BLOCK = 1 << 20
 
 def main() -> None:
     """Run all measurements and print them as JSON."""
-    with tempfile.TemporaryDirectory() as name, serving() as engines:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        serving() as engines,
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as client,
+    ):
         folder = Path(name)
         settings = gateway_settings(
             folder / "data", engines, poll_seconds=0.1, max_audio_bytes=1 << 30
@@ -36,36 +43,49 @@ def main() -> None:
             up.finished(_send(up, noise()))  # the first call finds everything cold
             figures = {
                 "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
-                "intake": [_intake(up, folder, size << 20) for size in (1, 16, 128)],
+                "intake": [_intake(up, client, folder, size << 20) for size in (1, 16, 128)],
                 "one_call": _one_call(up, engines),
                 "many_calls": _many_calls(up),
             }
     print(json.dumps(figures, indent=2))
 
 
-def _intake(up: Up, folder: Path, size: int) -> dict[str, Any]:
-    """Seconds to take a recording in, against writing and hashing the same bytes."""
-    audio = _silence(size)
-    rounds = 15 if size < 100 << 20 else 5
-    plain = _median(lambda: _write_and_hash(folder / "plain", audio), rounds)
-    taken = _median(lambda: _send(up, audio), rounds)
+def _intake(up: Up, client: Executor, folder: Path, size: int) -> dict[str, Any]:
+    """Seconds to take a recording in, against writing, hashing and syncing the same bytes."""
+    sent = folder / "sent.wav"
+    sent.write_bytes(_silence(size))
+    plain, taken = [], []
+    for _ in range(15 if size < 100 << 20 else 5):
+        plain.append(_seconds(lambda: _write_and_hash(sent, folder / "plain")))
+        seconds, call_id = client.submit(_timed_upload, str(up.http.base_url), sent).result()
+        taken.append(seconds)
+        up.finished(call_id)
     return {
         "bytes": size,
-        "write_hash_sync_seconds": plain,
-        "upload_seconds": taken,
-        "ratio": round(taken / plain, 2),
+        "write_hash_sync_seconds": round(statistics.median(plain), 4),
+        "upload_seconds": round(statistics.median(taken), 4),
+        "ratio": round(statistics.median(taken) / statistics.median(plain), 2),
     }
 
 
-def _write_and_hash(path: Path, audio: bytes) -> None:
+def _timed_upload(base: str, file: Path) -> tuple[float, str]:
+    content = file.read_bytes()
+    with httpx.Client(base_url=base, timeout=60) as http:
+        http.get("/v1/calls", params={"page_size": 1})  # connects
+        began = time.perf_counter()
+        answer = http.post("/v1/calls", content=content, headers={"content-type": "audio/wav"})
+        seconds = time.perf_counter() - began
+    answer.raise_for_status()
+    return seconds, str(answer.json()["id"])
+
+
+def _write_and_hash(source: Path, target: Path) -> None:
     digest = hashlib.sha256()
-    with path.open("wb", buffering=0) as file:
-        for at in range(0, len(audio), _BLOCK):
-            block = audio[at : at + _BLOCK]
+    with source.open("rb") as file, target.open("wb", buffering=0) as out:
+        while block := file.read(_BLOCK):
             digest.update(block)
-            file.write(block)
-        os.fsync(file.fileno())
-    path.unlink()
+            out.write(block)
+        os.fsync(out.fileno())
 
 
 def _one_call(up: Up, engines: Engines) -> dict[str, Any]:
@@ -120,13 +140,10 @@ def _silence(size: int) -> bytes:
     return file.getvalue()
 
 
-def _median(work: Callable[[], object], rounds: int) -> float:
-    seconds = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - began)
-    return round(statistics.median(seconds), 4)
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def _spread(seconds: list[float]) -> dict[str, float]:

@@ -1,8 +1,11 @@
 """The gateway's own metrics; those that every service has are in `callscope.serving.metrics`."""
 
+import math
 from collections.abc import Callable
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from callscope.errors import Unavailable
 
 __all__ = ["CALLS", "CALL_SECONDS", "RETRIES", "watch_queue"]
 
@@ -20,4 +23,12 @@ _QUEUE_DEPTH = Gauge("callscope_queue_depth", "Accepted calls that wait to be an
 
 def watch_queue(depth: Callable[[], float]) -> None:
     """Ask `depth` for the queue's length whenever metrics are read."""
-    _QUEUE_DEPTH.set_function(depth)
+
+    def known() -> float:
+        # A database that is away must not take the other metrics with it.
+        try:
+            return depth()
+        except Unavailable:
+            return math.nan
+
+    _QUEUE_DEPTH.set_function(known)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
 from callscope.errors import InvalidSetting
@@ -24,6 +25,7 @@ from services.gateway.workflow import Workflows
 __all__ = ["Gateway"]
 
 _CHECK_SECONDS = 5.0  # a sender waits for the rubric to be checked
+_THREADS = 64
 
 
 class Gateway:
@@ -42,7 +44,7 @@ class Gateway:
         self._board = Board()
         self._http: HttpServer | None = None
         self._closing = contextlib.ExitStack()
-        self._drained_by = float("inf")
+        self._drained_by = 0.0  # monotonic seconds; set when the drain begins
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -52,6 +54,9 @@ class Gateway:
             CallscopeError: it could not start.
         """
         try:
+            # asyncio's own pool has a handful of threads; recordings on their way to a slow store
+            # must not keep everybody else waiting.
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "gateway"))
             await asyncio.to_thread(self._open)
             settings = self._settings
             app = build_app(self.calls, settings.max_audio_bytes)
@@ -70,7 +75,7 @@ class Gateway:
 
     def drain(self) -> None:
         """Take no more requests, and let those who watch calls go."""
-        self._drained_by = min(self._drained_by, time.monotonic() + self._settings.drain_seconds)
+        self._drained_by = self._drained_by or time.monotonic() + self._settings.drain_seconds
         self._board.close()
         if self._http is not None:
             self._http.close()
@@ -101,7 +106,7 @@ class Gateway:
             inbox=inbox,
             store=store,
             ledger=ledger,
-            reader=audio_reader(settings),
+            reader=audio_reader(_outside_store(settings)),
             limits=audio_limits(settings),
             default_rubric=settings.default_rubric,
             check_rubric=checker.check,
@@ -124,3 +129,10 @@ def _store(settings: GatewaySettings) -> BlobStore:
             "CALLSCOPE_GATEWAY_BUCKET names a bucket, and CALLSCOPE_S3_ENDPOINT no server"
         )
     return BucketStore(client, settings.bucket)
+
+
+def _outside_store(settings: GatewaySettings) -> GatewaySettings:
+    """Without the store among the folders that senders may name: its recordings are others'."""
+    store = settings.store_root()
+    roots = tuple(root for root in settings.audio_roots if not root.resolve().is_relative_to(store))
+    return settings.model_copy(update={"audio_roots": roots})

@@ -38,6 +38,7 @@ _NAME = "analyze_call"
 _CAN_PASS = (Unavailable, Overloaded, DeadlineExceeded, Cancelled)
 _ALIVE = ("ENQUEUED", "PENDING", "DELAYED")
 _ABANDONED = Problem("internal", "the analysis ended without a result", "Send the recording again.")
+_SLOW_ATTEMPTS = 3
 _BATCH = 500  # ids a query
 _CLEANUP = 5.0  # seconds a stopped stage may take to notice
 
@@ -98,7 +99,7 @@ class Workflows:
 
         What is stopped is resumed by the next `start` under the same executor id.
         """
-        patience = round(seconds) if self._board.busy else 0
+        patience = max(0, round(seconds)) if self._board.busy else 0
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience)
 
     def enqueue(self, call_id: str) -> None:
@@ -213,7 +214,7 @@ class Workflows:
         try:
             await self._on_thread(call_id, work)
         except CallscopeError as error:
-            if isinstance(error, _CAN_PASS) and not _is_last_attempt():
+            if isinstance(error, _CAN_PASS) and not _is_last_attempt(error):
                 metrics.RETRIES.labels(stage, error.code).inc()
                 raise
             _log.warning("stage failed", extra={"stage": stage, "error": error.code})
@@ -249,11 +250,14 @@ def _workflow_id(call_id: str) -> str:
     return f"{_VERSION}/{call_id}"
 
 
-def _is_last_attempt() -> bool:
+def _is_last_attempt(error: CallscopeError) -> bool:
     status = DBOS.step_status
     if status is None or status.current_attempt is None or status.max_attempts is None:
         return True
-    return status.current_attempt + 1 >= status.max_attempts
+    made = status.current_attempt + 1
+    # A deadline is hours; what missed it thrice will miss it again.
+    limit = _SLOW_ATTEMPTS if isinstance(error, DeadlineExceeded) else status.max_attempts
+    return made >= min(limit, status.max_attempts)
 
 
 def _route_logs() -> None:

@@ -128,11 +128,12 @@ class Flaky:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Engines]:
+def serving(transcribe_port: int = 0) -> Iterator[Engines]:
     """The engines, served on free ports."""
     engines = Engines()
+    speech = _TranscribeSettings.load(**_HERE | {"port": transcribe_port})
     services = [
-        (_service("transcribe", _Transcriber(engines)), _TranscribeSettings.load(**_HERE)),
+        (_service("transcribe", _Transcriber(engines)), speech),
         (_service("diarize", _Diarizer(engines)), _DiarizeSettings.load(**_HERE)),
         (_service("score", _Scorer(engines)), _ScoreSettings.load(**_HERE)),
     ]

@@ -10,19 +10,39 @@ import httpx
 import pytest
 
 from callscope.errors import Conflict, InvalidSetting
-from tests.gateway.conftest import Up, gateway_settings, noise, running, send
-from tests.gateway.engines import Engines, Gate, eventually
+from tests.gateway.conftest import Up, free_port, gateway_settings, noise, running, send
+from tests.gateway.engines import Engines, Gate, eventually, serving
 
 
-def test_a_service_that_is_not_there_yet_is_waited_for(
+def test_a_service_that_is_away_is_waited_for(start: Callable[..., Up], engines: Engines) -> None:
+    port = free_port()
+    away = {**engines.targets, "transcribe_target": f"127.0.0.1:{port}"}
+    up = start(**away, stage_attempts=20, retry_seconds=0.1)
+    call_id = send(up)
+    eventually(lambda: engines.ended["diarize"] == 1)
+    assert up.http.get(f"/v1/calls/{call_id}").json()["status"] == "running"
+    with serving(transcribe_port=port) as back:
+        assert up.finished(call_id)["status"] == "done"
+        assert back.begun == {"transcribe": 1}
+
+
+def test_a_service_that_stays_away_fails_the_call(
     start: Callable[..., Up], engines: Engines
 ) -> None:
-    gone = {**engines.targets, "transcribe_target": "127.0.0.1:9"}
-    up = start(**gone, stage_attempts=2)
+    up = start(**{**engines.targets, "transcribe_target": "127.0.0.1:9"}, stage_attempts=1)
     end = up.finished(send(up))
     assert end["status"] == "failed"
     assert end["problem"]["code"] == "unavailable"
     assert "127.0.0.1:9" in end["problem"]["message"]
+
+
+def test_the_store_is_no_folder_that_senders_may_name(
+    start: Callable[..., Up], tmp_path: Path
+) -> None:
+    up = start(audio_roots=(tmp_path / "data/blobs", tmp_path / "data/blobs/audio"))
+    uri = up.finished(send(up))["recording"]["uri"]
+    answer = up.http.post("/v1/calls", json={"uri": uri})
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden_uri")
 
 
 def test_a_recording_is_accepted_while_the_score_service_is_away(

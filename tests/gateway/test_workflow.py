@@ -44,6 +44,12 @@ def test_what_keeps_failing_fails_the_call_with_its_problem(up: Up) -> None:
     assert "away for good" in answer.json()["detail"]
 
 
+def test_a_deadline_is_not_missed_more_than_thrice(up: Up) -> None:
+    up.engines.behaviors["score"] = Flaky(*[DeadlineExceeded("late")] * 100)
+    assert up.finished(send(up))["problem"]["code"] == "deadline_exceeded"
+    assert up.engines.begun["score"] == 3
+
+
 @pytest.mark.parametrize("stage", ["transcribe", "diarize", "score"])
 def test_a_permanent_error_fails_the_call_at_once(up: Up, stage: str) -> None:
     error = InvalidRubric("no such thing", remedy="Mend it.")
