@@ -1,5 +1,7 @@
 """The gateway's tables, the same on SQLite and PostgreSQL, and how to get at them."""
 
+import contextlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -11,9 +13,18 @@ from alembic.config import Config
 from sqlalchemy import event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from callscope.errors import InvalidSetting
+from callscope.errors import InvalidSetting, Unavailable
 
-__all__ = ["ArtifactRow", "Base", "CallRow", "RecordRow", "connect", "migrate", "prepare_file"]
+__all__ = [
+    "ArtifactRow",
+    "Base",
+    "CallRow",
+    "RecordRow",
+    "answering",
+    "connect",
+    "migrate",
+    "prepare_file",
+]
 
 DEFAULT_TENANT = "default"
 _BUSY_MILLISECONDS = 30_000  # SQLite has one writer; the others wait for it
@@ -140,11 +151,28 @@ def prepare_file(url: str) -> None:
     engine.dispose()
 
 
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """Have a database that does not answer raise `Unavailable`."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        raise Unavailable(
+            "the gateway's database does not answer",
+            remedy="Try again; if it lasts, check CALLSCOPE_DATABASE_URL and the server.",
+            retry_after=5,
+        ) from error
+
+
 def migrate(engine: sa.Engine) -> None:
-    """Bring the tables to this version; several gateways may start at once."""
+    """Bring the tables to this version; several gateways may start at once.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
     config = Config()
     config.set_main_option("script_location", str(files("services.gateway") / "migrations"))
-    with engine.begin() as connection:
+    with answering(), engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             lock = sa.func.pg_advisory_xact_lock(sa.func.hashtext("callscope migrations"))
             connection.execute(sa.select(lock))

@@ -10,12 +10,18 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
-from callscope.errors import CallNotFound, NotReady, Unavailable
+from callscope.errors import CallNotFound, NotReady
 from callscope.pipeline import AnalyzeOptions
 from callscope.types import CallRecord, MediaInfo, Recording
 from services.gateway.archive import pack, unpack
 from services.gateway.call import Call, CallStatus, Problem, checked_id
-from services.gateway.database import DEFAULT_TENANT, ArtifactRow, CallRow, RecordRow
+from services.gateway.database import (
+    DEFAULT_TENANT,
+    ArtifactRow,
+    CallRow,
+    RecordRow,
+    answering,
+)
 
 __all__ = ["Ledger", "NewCall"]
 
@@ -229,11 +235,8 @@ class Ledger:
     @contextlib.contextmanager
     def _session(self) -> Iterator[Session]:
         """One transaction: committed where the block ends well."""
-        try:
-            with Session(self._engine) as session, session.begin():
-                yield session
-        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-            raise Unavailable("the gateway's database does not answer", retry_after=5) from error
+        with answering(), Session(self._engine) as session, session.begin():
+            yield session
 
 
 def _row(session: Session, call_id: str) -> CallRow:

@@ -160,8 +160,9 @@ def test_migrating_again_changes_nothing(engine: sa.Engine, ledger: Ledger) -> N
 
 def test_a_database_that_is_away_is_unavailable() -> None:
     engine = database.connect("postgresql+psycopg://nobody@127.0.0.1:9/none")
-    with pytest.raises(Unavailable, match="does not answer"):
-        Ledger(engine, str).get(new_id())
+    for use in (database.migrate, lambda engine: Ledger(engine, str).get(new_id())):
+        with pytest.raises(Unavailable, match="does not answer"):
+            use(engine)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "oracle9://x/y", "mysql+nothing://x/y"])

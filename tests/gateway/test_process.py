@@ -10,6 +10,12 @@ import httpx
 import pytest
 
 from callscope.errors import Conflict, InvalidSetting
+from callscope.pipeline import AnalyzeOptions
+from callscope.types import MediaInfo
+from services.gateway import database
+from services.gateway.call import new_id
+from services.gateway.ledger import Ledger, NewCall
+from services.gateway.store import LocalStore
 from tests.gateway.conftest import Up, free_port, gateway_settings, noise, running, send
 from tests.gateway.engines import Engines, Gate, eventually, serving
 
@@ -92,6 +98,30 @@ def test_a_drained_gateway_leaves_calls_that_the_next_one_resumes(
         for call_id in (at_work, waiting):
             assert up.finished(call_id)["status"] == "done"
     assert engines.ended == {"transcribe": 2, "diarize": 2, "score": 2}
+
+
+def test_a_call_accepted_a_moment_before_the_end_is_not_forgotten(
+    engines: Engines, tmp_path: Path
+) -> None:
+    settings = gateway_settings(tmp_path / "data", engines)
+    with running(settings, engines) as up:
+        like = up.finished(send(up))["recording"]
+    new = NewCall(
+        id=new_id(),
+        blob="audio/it",
+        media=MediaInfo(like["sha256"], 2.0, 8000, 2, "pcm_s16le"),
+        options=AnalyzeOptions(),
+        metadata={},
+        started_at=None,
+        idempotency_key=None,
+    )
+    (tmp_path / "sent").write_bytes(noise())
+    LocalStore(settings.store_root()).keep(tmp_path / "sent", new.blob)
+    tables = database.connect(settings.database_urls()[0])
+    assert Ledger(tables, str).add(new)  # and the process ends before it is enqueued
+    tables.dispose()
+    with running(settings, engines) as up:
+        assert up.finished(new.id)["status"] == "done"
 
 
 def test_those_who_watch_are_let_go_when_the_gateway_drains(
