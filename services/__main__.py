@@ -40,7 +40,10 @@ def cli() -> None:
 @click.option("--speakers", type=click.IntRange(min=1), help="Number of speakers on a mono call.")
 @click.option("--model", help="Transcription model; `callscope models list` shows the names.")
 @click.option(
-    "--json", "json_file", metavar="F", help="Write the record as JSON to F; - prints only JSON."
+    "--json",
+    "json_file",
+    metavar="F",
+    help="Write the record as JSON to F, several as a line each; - prints only JSON.",
 )
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
 def analyze(files: Sequence[Path], **options: Any) -> None:

@@ -28,6 +28,7 @@ from callscope.pipeline import (
     TranscribeOptions,
     analyze,
 )
+from callscope.record import to_json
 from callscope.serving.embedded import embedded
 from callscope.serving.recordings import audio_limits
 from callscope.types import AudioSource, CallRecord, Recording
@@ -162,7 +163,7 @@ def analyze_files(files: Sequence[Path], request: Request) -> int:
                 )
                 failed[file] = error
             else:
-                _show(record, request)
+                _show(record, request, len(files) > 1)
     return max((error.exit_status for error in failed.values()), default=0)
 
 
@@ -241,12 +242,14 @@ def _rubric(name: str) -> RubricSource:
         raise RubricNotFound(f"{name}: {error.strerror}") from None
 
 
-def _show(record: CallRecord, request: Request) -> None:
-    if request.json_file == "-":
-        click.echo(formats.render(record, "json"))
-        return
+def _show(record: CallRecord, request: Request, many: bool) -> None:
+    """Print the record, or keep it: one as readable JSON, many as a line each."""
     if request.json_file is not None:
-        Path(request.json_file).write_text(formats.render(record, "json"), encoding="utf-8")
+        line = to_json(record, indent=None if many else 2) + "\n"
+        with click.open_file(request.json_file, "a" if many else "w", encoding="utf-8") as file:
+            file.write(line)
+        if request.json_file == "-":
+            return
     if request.form == "table":
         report(record, Console())
     else:

@@ -11,10 +11,40 @@ from tests.e2e.conftest import Run
 
 
 @pytest.fixture(scope="module")
-def stereo(callscope: Run, sample: Path) -> Any:
-    done = callscope("analyze", sample / "stereo.flac", "--json", "-")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def silence(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five seconds in which nobody speaks."""
+    file = tmp_path_factory.mktemp("silence") / "silence.wav"
+    with wave.open(str(file), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(bytes(2 * 8000 * 5))
+    return file
+
+
+@pytest.fixture(scope="module")
+def analyzed(callscope: Run, sample: Path, silence: Path) -> Any:
+    """One run over the stereo call, an empty file, the mono mix and silence."""
+    empty = silence.with_name("empty.wav")
+    empty.touch()
+    files = (sample / "stereo.flac", empty, sample / "mono.wav", silence)
+    return callscope("analyze", *files, "--json", "-")
+
+
+@pytest.fixture(scope="module")
+def records(analyzed: Any) -> list[Any]:
+    return [json.loads(line) for line in analyzed.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def stereo(records: list[Any]) -> Any:
+    return records[0]
+
+
+def test_one_bad_file_does_not_stop_the_others(analyzed: Any, records: list[Any]) -> None:
+    assert analyzed.returncode == 3
+    assert "empty.wav" in analyzed.stderr
+    assert [record["layout"] for record in records] == ["two_party", "mono", "mono"]
 
 
 def test_the_sample_call_becomes_a_complete_record(stereo: Any, sample: Path) -> None:
@@ -57,26 +87,23 @@ def test_every_quote_is_in_the_transcript_at_its_seconds(stereo: Any) -> None:
         assert each["quote"] == " ".join(words)
 
 
-def test_the_same_call_twice_is_the_same_record(
+def test_the_mono_mix_gives_the_same_two_parties(records: list[Any]) -> None:
+    assert sorted(each["role"] for each in records[1]["participants"]) == ["agent", "customer"]
+
+
+def test_silence_is_a_record_without_utterances(records: list[Any]) -> None:
+    assert records[2]["utterances"] == []
+    assert {each["outcome"] for each in records[2]["behaviors"]} == {"not_assessable"}
+    assert records[2]["review"]["needed"] is True
+
+
+def test_the_same_call_twice_is_the_same_record_and_a_report_to_read(
     stereo: Any, callscope: Run, sample: Path, tmp_path: Path
 ) -> None:
     again = tmp_path / "again.json"
     done = callscope("analyze", sample / "stereo.flac", "--json", again)
     assert done.returncode == 0, done.stderr
     assert json.loads(again.read_text()) == stereo
-
-
-def test_the_mono_mix_gives_the_same_two_parties(callscope: Run, sample: Path) -> None:
-    done = callscope("analyze", sample / "mono.wav", "--json", "-")
-    assert done.returncode == 0, done.stderr
-    record = json.loads(done.stdout)
-    assert record["layout"] == "mono"
-    assert sorted(each["role"] for each in record["participants"]) == ["agent", "customer"]
-
-
-def test_the_report_shows_dialogue_behaviors_and_quotes(callscope: Run, sample: Path) -> None:
-    done = callscope("analyze", sample / "stereo.flac")
-    assert done.returncode == 0, done.stderr
     for part in ("Agent", "Customer", "Dialogue", "Behaviors", "Disclosures", "confidence", "“"):
         assert part in done.stdout
 
@@ -100,21 +127,6 @@ def test_bad_audio_is_refused_with_reason_and_remedy(
     assert problem in done.stderr
     assert name in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-
-
-def test_silence_is_a_record_without_utterances(callscope: Run, tmp_path: Path) -> None:
-    file = tmp_path / "silence.wav"
-    with wave.open(str(file), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(8000)
-        out.writeframes(bytes(2 * 8000 * 5))
-    done = callscope("analyze", file, "--json", "-")
-    assert done.returncode == 0, done.stderr
-    record = json.loads(done.stdout)
-    assert record["utterances"] == []
-    assert {each["outcome"] for each in record["behaviors"]} == {"not_assessable"}
-    assert record["review"]["needed"] is True
 
 
 @pytest.mark.parametrize(
@@ -153,16 +165,6 @@ def test_a_missing_model_is_named_with_the_way_to_get_it(
     assert done.returncode == 4
     assert "callscope models pull" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_one_bad_file_does_not_stop_the_others(
-    callscope: Run, sample: Path, tmp_path: Path
-) -> None:
-    bad = tmp_path / "empty.wav"
-    bad.touch()
-    done = callscope("analyze", bad, sample / "mono.wav", "--json", "-")
-    assert done.returncode == 3
-    assert json.loads(done.stdout)["layout"] == "mono"
 
 
 def test_the_version_is_printed(callscope: Run) -> None:
