@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
 import click
 from rich.console import Console
@@ -18,22 +19,25 @@ from callscope import formats
 from callscope.audio import AudioLimits, probe
 from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
 from callscope.errors import AudioNotFound, CallscopeError, RubricNotFound, UnknownChannel
+from callscope.models import load_manifest
 from callscope.pipeline import (
     AnalyzeOptions,
     DiarizeOptions,
     RubricSource,
+    StageProgress,
     TranscribeOptions,
     analyze,
 )
 from callscope.serving.embedded import embedded
 from callscope.serving.recordings import audio_limits
 from callscope.types import AudioSource, CallRecord, Recording
-from services.diarize import servicer as diarize
+from services.diarize.servicer import build as build_diarize
 from services.diarize.settings import DiarizeSettings
 from services.report import report
-from services.score import servicer as score
+from services.score.library import RubricLibrary
+from services.score.servicer import build as build_score
 from services.score.settings import ScoreSettings
-from services.transcribe import servicer as transcribe
+from services.transcribe.servicer import build as build_transcribe
 from services.transcribe.settings import TranscribeSettings
 
 __all__ = ["Request", "analyze_files"]
@@ -70,11 +74,58 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class _Settings:
+    """Of the three services, allowed to read the folders of these files and nothing else."""
+
+    transcribe: TranscribeSettings
+    diarize: DiarizeSettings
+    score: ScoreSettings
+
+    @classmethod
+    def load(cls, files: Sequence[Path]) -> Self:
+        here = {
+            "host": "127.0.0.1",
+            "port": 0,
+            "metrics_port": 0,
+            "drain_seconds": 0,
+            "log_level": "ERROR",
+            "audio_roots": tuple({file.resolve().parent for file in files}),
+        }
+        return cls(
+            TranscribeSettings.load(**here),
+            DiarizeSettings.load(**here),
+            ScoreSettings.load(**here),
+        )
+
+    @property
+    def limits(self) -> AudioLimits:
+        return audio_limits(self.transcribe)
+
+    def check(self, options: AnalyzeOptions) -> None:
+        """Refuse a rubric or a model's name that the services would refuse."""
+        RubricLibrary(self.score.rubrics_dir).get(options.rubric)
+        if options.transcribe.model is not None:
+            load_manifest()[options.transcribe.model]
+
+
+@dataclass(frozen=True, slots=True)
 class _Stages:
     transcriber: RemoteTranscriber
     diarizer: RemoteDiarizer
     scorer: RemoteScorer
-    limits: AudioLimits
+
+    def analyze(
+        self, recording: Recording, options: AnalyzeOptions, progress: StageProgress
+    ) -> CallRecord:
+        return analyze(
+            recording,
+            AudioSource(uri=recording.uri),
+            transcriber=self.transcriber,
+            diarizer=self.diarizer,
+            scorer=self.scorer,
+            options=options,
+            progress=progress,
+        )
 
 
 def analyze_files(files: Sequence[Path], request: Request) -> int:
@@ -87,17 +138,20 @@ def analyze_files(files: Sequence[Path], request: Request) -> int:
         CallscopeError: nothing could be analyzed: a setting, a model or the rubric is wrong.
     """
     options = request.options()
-    quiet = request.json_file == "-" or request.form != "table"
     messages = Console(stderr=True)
-    status = 0
     # kill must leave no thread, no port and no half record behind, as Ctrl-C does
     signal.signal(signal.SIGTERM, _interrupt)
-    with _stages(files) as stages:
-        stages.scorer.check(options.rubric)
+    settings = _Settings.load(files)
+    settings.check(options)  # before the models, whose loading takes seconds
+    failed: dict[Path, CallscopeError] = {}
+    with contextlib.ExitStack() as stack:
+        stages: _Stages | None = None
         for file in files:
             try:
+                recording = _recording(file, options, settings.limits)
+                stages = stages or stack.enter_context(_stages(settings))
                 with _bars(messages, file.name) as bars:
-                    record = _analyze(file, options, stages, bars)
+                    record = stages.analyze(recording, options, bars.advance)
             except CallscopeError as error:
                 messages.print(
                     f"callscope: {file}: {error.message.rstrip('.')}. {error.remedy}",
@@ -106,36 +160,23 @@ def analyze_files(files: Sequence[Path], request: Request) -> int:
                     markup=False,
                     highlight=False,
                 )
-                status = max(status, error.exit_status)
-                continue
-            _show(record, request, quiet)
-    return status
+                failed[file] = error
+            else:
+                _show(record, request)
+    return max((error.exit_status for error in failed.values()), default=0)
 
 
-def _analyze(file: Path, options: AnalyzeOptions, stages: _Stages, bars: "_Bars") -> CallRecord:
-    recording = _recording(file, stages.limits)
-    if options.agent_channel is not None and not 0 <= options.agent_channel < recording.channels:
-        raise UnknownChannel(
-            f"the agent's channel is said to be {options.agent_channel},"
-            f" but the recording has {recording.channels}"
-        )
-    return analyze(
-        recording,
-        AudioSource(uri=recording.uri),
-        transcriber=stages.transcriber,
-        diarizer=stages.diarizer,
-        scorer=stages.scorer,
-        options=options,
-        progress=bars.advance,
-    )
-
-
-def _recording(file: Path, limits: AudioLimits) -> Recording:
+def _recording(file: Path, options: AnalyzeOptions, limits: AudioLimits) -> Recording:
     try:
         with file.open("rb") as content:
             info = probe(content, limits)
     except OSError as error:
         raise AudioNotFound(f"cannot be read: {error.strerror}", remedy="Check the path.") from None
+    agent = options.agent_channel
+    if agent is not None and not 0 <= agent < info.channels:
+        raise UnknownChannel(
+            f"the agent's channel is {agent}, and the recording has {info.channels}"
+        )
     return Recording(
         id=info.sha256[:16],
         uri=file.resolve().as_uri(),
@@ -148,35 +189,22 @@ def _recording(file: Path, limits: AudioLimits) -> Recording:
 
 
 @contextlib.contextmanager
-def _stages(files: Sequence[Path]) -> Iterator[_Stages]:
-    """The three services, allowed to read the folders of these files and nothing else."""
-    here = {
-        "host": "127.0.0.1",
-        "port": 0,
-        "metrics_port": 0,
-        "drain_seconds": 0,
-        "log_level": "ERROR",
-        "audio_roots": tuple({file.resolve().parent for file in files}),
-    }
-    speech = TranscribeSettings.load(**here)
-    speakers = DiarizeSettings.load(**here)
-    behavior = ScoreSettings.load(**here)
+def _stages(settings: _Settings) -> Iterator[_Stages]:
+    """The three services, up until the block is left."""
     with contextlib.ExitStack() as stack:
-        ups = stack.enter_context(
+        speech, speakers, behavior = stack.enter_context(
             embedded(
                 [
-                    (transcribe.build(speech), speech),
-                    (diarize.build(speakers), speakers),
-                    (score.build(behavior), behavior),
+                    (build_transcribe(settings.transcribe), settings.transcribe),
+                    (build_diarize(settings.diarize), settings.diarize),
+                    (build_score(settings.score), settings.score),
                 ]
             )
         )
-        targets = [up.target for up in ups]
         stages = _Stages(
-            RemoteTranscriber(targets[0], _HOURS_24),
-            RemoteDiarizer(targets[1], _HOURS_24),
-            RemoteScorer(targets[2], _HOURS_24),
-            audio_limits(speech),
+            RemoteTranscriber(speech.target, _HOURS_24),
+            RemoteDiarizer(speakers.target, _HOURS_24),
+            RemoteScorer(behavior.target, _HOURS_24),
         )
         for client in (stages.transcriber, stages.diarizer, stages.scorer):
             stack.callback(client.close)
@@ -213,16 +241,16 @@ def _rubric(name: str) -> RubricSource:
         raise RubricNotFound(f"{name}: {error.strerror}") from None
 
 
-def _show(record: CallRecord, request: Request, quiet: bool) -> None:
+def _show(record: CallRecord, request: Request) -> None:
     if request.json_file == "-":
         click.echo(formats.render(record, "json"))
         return
     if request.json_file is not None:
         Path(request.json_file).write_text(formats.render(record, "json"), encoding="utf-8")
-    if quiet:
-        click.echo(formats.render(record, request.form))
-    else:
+    if request.form == "table":
         report(record, Console())
+    else:
+        click.echo(formats.render(record, request.form))
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

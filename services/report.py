@@ -155,13 +155,13 @@ def _disclosure(disclosure: DisclosureResult, console: Console) -> None:
 
 def _because(explanation: str, evidence: Iterable[Evidence], console: Console) -> None:
     if explanation:
-        console.print(Padding(Text(explanation), (0, 0, 0, 2)))
+        console.print(Padding(Text(explanation), (0, 0, 0, 2), expand=False))
     for each in evidence:
         mark, style = _MARK.get(each.polarity, _MISSED_MARK)
         quote = Text.assemble(
             (f"{mark} {clock(each.start)} ", style), f"“{each.quote}”", (f"  {each.label}", "dim")
         )
-        console.print(Padding(quote, (0, 0, 0, 4)))
+        console.print(Padding(quote, (0, 0, 0, 4), expand=False))
 
 
 def _review(record: CallRecord, console: Console) -> None:
@@ -171,7 +171,7 @@ def _review(record: CallRecord, console: Console) -> None:
         return
     console.print(Text("A person should look at this call:", style=_HALF))
     for reason in record.review.reasons:
-        console.print(Padding(Text(f"• {reason}"), (0, 0, 0, 2)))
+        console.print(Padding(Text(f"• {reason}"), (0, 0, 0, 2), expand=False))
 
 
 def _percent(share: float | None) -> str:

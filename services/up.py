@@ -12,13 +12,13 @@ from rich.console import Console
 from callscope.serving.logs import configure
 from callscope.serving.server import Service, running
 from callscope.serving.settings import ServiceSettings
-from services.diarize import servicer as diarize
+from services.diarize.servicer import build as build_diarize
 from services.diarize.settings import DiarizeSettings
-from services.gateway import servicer as gateway
+from services.gateway.servicer import build as build_gateway
 from services.gateway.settings import GatewaySettings
-from services.score import servicer as score
+from services.score.servicer import build as build_score
 from services.score.settings import ScoreSettings
-from services.transcribe import servicer as transcribe
+from services.transcribe.servicer import build as build_transcribe
 from services.transcribe.settings import TranscribeSettings
 
 __all__ = ["run"]
@@ -54,7 +54,7 @@ async def _run(front: GatewaySettings) -> None:
             for service, settings in _models(front)
         }
         front = front.model_copy(update=targets)
-        await start(gateway.build(front), front)
+        await start(build_gateway(front), front)
         console.print(f"\nOpen http://{front.http_host}:{front.http_port}/docs", style="bold")
         await stop.wait()
         console.print("draining; once more to stop at once")
@@ -64,11 +64,11 @@ async def _run(front: GatewaySettings) -> None:
 def _models(front: GatewaySettings) -> Iterator[tuple[Service, ServiceSettings]]:
     store = front.store_root()
     speech = _beside(TranscribeSettings.load(), 9465, store)
-    yield transcribe.build(speech), speech
+    yield build_transcribe(speech), speech
     speakers = _beside(DiarizeSettings.load(), 9466, store)
-    yield diarize.build(speakers), speakers
+    yield build_diarize(speakers), speakers
     behavior = _beside(ScoreSettings.load(), 9467, store)
-    yield score.build(behavior), behavior
+    yield build_score(behavior), behavior
 
 
 def _beside(settings: Settings, metrics_port: int, store: Path) -> Settings:

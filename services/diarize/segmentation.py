@@ -7,6 +7,7 @@ the second. `stitch` renames them so that overlapping windows agree, and average
 """
 
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -66,8 +67,11 @@ class Segmenter:
 
     def __init__(self, weights: Path, device: torch.device, workers: Workers) -> None:
         os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # it reports home unless told before import
-        from pyannote.audio import Model
-        from pyannote.audio.utils.powerset import Powerset
+        with warnings.catch_warnings():
+            # It misses torchcodec, which would decode files; we hand it waveforms.
+            warnings.filterwarnings("ignore", r"\s*torchcodec is not installed", UserWarning)
+            from pyannote.audio import Model
+            from pyannote.audio.utils.powerset import Powerset
 
         model: Any = Model.from_pretrained(weights)
         self._model = model.eval().to(device)

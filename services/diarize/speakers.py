@@ -17,14 +17,17 @@ __all__ = ["name_turns", "telling_pieces"]
 
 Vector = npt.NDArray[np.float32]
 
-_SURE = 1.0  # seconds; a shorter piece tells too little about a voice by itself
-_POOL = 2.0  # seconds of a slot's short pieces that together tell enough
+_FOUNDS = 1.0  # seconds; a shorter piece is too vague to find speakers by
+_POOL = 2.0  # seconds of a slot's short pieces that together are not
 _POOL_REACH = 3.0  # seconds between two such pieces at most
-_REACH = 8.0  # seconds to the slot's pieces that speak for a short one; windows overlap so far
-_FADE = 2.0  # seconds over which such a piece loses two thirds of its weight
-_OWN = 3.0  # weight of a short piece's own voice
+_SURE = 0.6  # seconds; a shorter piece is judged together with its slot's other pieces
+_REACH = 8.0  # seconds to such a piece at most; windows overlap so far
+_FADE = 1.0  # seconds over which it loses two thirds of its weight
+_OWN = 6.0  # weight of the short piece's own voice
 _ENOUGH = 3.0  # seconds; a longer piece weighs no more
 _BESIDE = 0.3  # seconds around a stretch in which a speaker heard alone cannot be its own
+_PAUSE = 0.2  # seconds; a turn goes on over shorter ones
+_SHORTEST = 0.1  # seconds of a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def _pooled(heard: Sequence[_Heard]) -> Iterator[tuple[Vector, float]]:
     """Voices to find speakers by, and their seconds: a slot's short pieces count together."""
     pools: dict[int, list[_Heard]] = {}
     for each in heard:
-        if each.piece.duration >= _SURE:
+        if each.piece.duration >= _FOUNDS:
             yield each.voice, each.piece.duration
             continue
         pool = pools.setdefault(each.slot, [])
@@ -99,7 +102,7 @@ def _pooled(heard: Sequence[_Heard]) -> Iterator[tuple[Vector, float]]:
 def _together(pool: Sequence[_Heard]) -> Iterator[tuple[Vector, float]]:
     """The mean voice of short pieces, if they add up to something."""
     seconds = sum(each.piece.duration for each in pool)
-    if seconds >= _SURE:
+    if seconds >= _FOUNDS:
         mean = np.sum([each.voice * each.piece.duration for each in pool], axis=0)
         yield mean / np.linalg.norm(mean), seconds
 
@@ -156,15 +159,19 @@ def _guess(stretch: Stretch, known: Sequence[_Heard]) -> _Share:
 
 
 def _turns(shares: Sequence[_Share]) -> list[Turn]:
-    """Each speaker's shares joined where they touch, and the speakers in order of appearance."""
+    """Each speaker's shares, joined over short pauses; speakers numbered as they appear."""
     joined: list[_Share] = []
     last: dict[int, int] = {}
     for share in sorted(shares, key=lambda each: each.start):
         at = last.get(share.speaker)
-        if at is not None and share.start <= joined[at].end:
+        if at is not None and share.start - joined[at].end <= _PAUSE:
             joined[at] = _Share(share.speaker, joined[at].start, max(joined[at].end, share.end))
         else:
             last[share.speaker] = len(joined)
             joined.append(share)
-    names = {speaker: f"speaker_{number}" for number, speaker in enumerate(last)}
-    return [Turn(names[each.speaker], each.start, each.end) for each in joined]
+    lasting = [each for each in joined if each.end - each.start >= _SHORTEST]
+    numbers: dict[int, int] = {}
+    return [
+        Turn(f"speaker_{numbers.setdefault(each.speaker, len(numbers))}", each.start, each.end)
+        for each in lasting
+    ]

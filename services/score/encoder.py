@@ -17,8 +17,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read by transformers on import: 
 
 import torch
 from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
+from transformers.utils import logging
 
+from callscope.errors import InvalidSetting
 from callscope.pipeline import Progress
 
 __all__ = ["Encoder"]
@@ -30,13 +31,22 @@ Floats = npt.NDArray[np.float32]
 
 
 class Encoder:
-    """A transformers encoder from a local folder."""
+    """A transformers encoder from a local folder.
+
+    Raises:
+        InvalidSetting: a GPU is asked for and there is none.
+    """
 
     def __init__(self, folder: Path, device: Literal["auto", "cpu", "cuda"] = "auto") -> None:
-        cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-        self._device = torch.device("cuda" if cuda else "cpu")
+        if device == "cuda" and not torch.cuda.is_available():
+            raise InvalidSetting(
+                "CALLSCOPE_DEVICE is cuda, but PyTorch sees no GPU",
+                remedy="Install the CUDA build of PyTorch and NVIDIA's driver, or set it to auto.",
+            )
+        use_gpu = device != "cpu" and torch.cuda.is_available()
+        self._device = torch.device("cuda" if use_gpu else "cpu")
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        transformers_logging.disable_progress_bar()  # loading weights draws one on stderr
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call] # it draws on stderr
         model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
         self._model = model.to(self._device).eval()
 

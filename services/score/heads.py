@@ -50,6 +50,7 @@ class Heads:
 
     groups: dict[Speaker, HeadGroup]
     encoder: str
+    encoder_digest: str
     model: ModelInfo
 
     @classmethod
@@ -68,4 +69,9 @@ class Heads:
             for speaker in ("agent", "customer")
         }
         digest = hashlib.sha256(content).hexdigest()
-        return cls(groups, described["encoder"], ModelInfo("score", "act-heads", digest))
+        return cls(
+            groups,
+            described["encoder"],
+            described["encoder_digest"],
+            ModelInfo("score", "act-heads", digest),
+        )

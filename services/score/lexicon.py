@@ -9,6 +9,7 @@ __all__ = [
     "IMPERATIVES",
     "LEAD_INS",
     "NEGATIONS",
+    "NO_NAMES",
     "NUMBERS",
     "PROCEDURAL_SORRY",
     "STOP",
@@ -61,3 +62,7 @@ PROCEDURAL_SORRY = re.compile(
 )
 TAG = re.compile(r"(?:\bright|\bcorrect|\byes|\bis that it|\bis that right|\bokay)\s*\?$")
 LEAD_INS = _words("so and okay ok right well now oh um uh but then alright great sure sorry thanks")
+NO_NAMES = _words(
+    "yes no yeah sure okay hi hello oh well it it's i i'm the my and this is that's thanks thank "
+    "mr mrs ms mister miss missus dr doctor good of course just so um uh first last name"
+)

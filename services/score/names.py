@@ -7,21 +7,20 @@ import re
 from collections.abc import Iterator, Sequence
 
 from callscope.types import Role
+from services.score import lexicon
 from services.score.sentences import Sentence
 
 __all__ = ["customer_names", "uses_name"]
 
-_NAME = r"((?:(?:[Mm](?:r|rs|s|ister|issus|iss)|[Dd](?:r|octor))\.? )?[A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
+_NAME = (
+    r"((?:(?:[Mm](?:r|rs|s|ister|issus|iss)|[Dd](?:r|octor))\.? )?[A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
+)
 _GIVEN = re.compile(rf"\b(?:[Mm]y name is|[Mm]y name's|[Tt]his is|[Ii]t's|I'm|I am) {_NAME}")
 _ASKED_FOR = re.compile(
     rf"\b(?:speaking (?:with|to)|talking (?:with|to)|[Ii]s (?:this|that)|[Aa]re you) {_NAME}"
 )
 _ASKS_NAME = re.compile(r"\b(?:name|who am i speaking|who do i have|who is calling)\b", re.I)
 _IDENTIFIES = re.compile(r"\b(?:speaking with|speaking to|is this|is that|are you|name)\b", re.I)
-_NO_NAMES = frozenset(
-    "yes no yeah sure okay hi hello oh well it it's i i'm the my and this is that's thanks thank "
-    "mr mrs ms mister miss missus dr doctor good of course just so um uh first last name".split()
-)
 _SHORT_ANSWER = 6  # words; a longer answer is no bare name
 
 
@@ -52,7 +51,9 @@ def _found(sentences: Sequence[Sentence]) -> Iterator[str]:
 
 def _parts(text: str) -> Iterator[str]:
     capitalized = (word for word in text.split() if word[:1].isupper())
-    yield from (word for word in _plain(capitalized) if len(word) > 2 and word not in _NO_NAMES)
+    yield from (
+        word for word in _plain(capitalized) if len(word) > 2 and word not in lexicon.NO_NAMES
+    )
 
 
 def _plain(words: Iterator[str] | list[str]) -> Iterator[str]:

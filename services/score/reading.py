@@ -35,7 +35,9 @@ class Finding:
 
     def best(self, acts: Iterable[str]) -> tuple[str, float]:
         """The likeliest of `acts` here."""
-        return max(((act, self.probabilities.get(act, 0.0)) for act in acts), key=lambda a: a[1])
+        return max(
+            ((str(act), self.probabilities.get(act, 0.0)) for act in acts), key=lambda a: a[1]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

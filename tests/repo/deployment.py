@@ -14,7 +14,11 @@ from services.configuration import SETTINGS
 __all__ = ["ROOT", "SERVICES", "Document", "compose", "known_variables", "load_settings"]
 
 ROOT = Path(__file__).parents[2]
-SERVICES: Mapping[str, type[ServiceSettings]] = {kind.service: kind for kind in SETTINGS}
+SERVICES: Mapping[str, type[ServiceSettings]] = {
+    kind.service: kind
+    for kind in SETTINGS
+    if kind.service != "models"  # a command, no service
+}
 Document: TypeAlias = dict[str, Any]
 
 _VARIABLE = re.compile(r"(?<!\$)\$\{(\w+):-([^}]*)\}")

@@ -1,8 +1,10 @@
 """Dockerfiles and docker-compose.yml agree with the settings, the manifest and each other."""
 
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,29 @@ def test_an_offline_image_has_the_models_that_its_defaults_need(service: str) ->
     assert sorted(baked[1].split()) == sorted(needed)
 
 
+def test_what_is_installed_into_an_image_has_every_file(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for folder in ("callscope", "services"):
+        shutil.copytree(
+            ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copy(ROOT / "pyproject.toml", source)
+    (source / "README.md").touch()
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--no-index", "--wheel-dir", tmp_path, source], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+    aside = {".md", ".pyi", ""}  # pages, types of generated code, Dockerfiles
+    needed = {
+        str(path.relative_to(ROOT))
+        for folder in ("callscope", "services")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix not in aside and "__pycache__" not in path.parts
+    }
+    assert needed <= packed
+
+
 @pytest.mark.parametrize("name", OWN)
 def test_a_compose_services_variables_are_settings(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -124,12 +149,24 @@ def test_composes_gateways_find_every_stage(name: str, monkeypatch: pytest.Monke
     assert published[0] == str(settings.http_port)
 
 
-def test_transcribe_and_diarize_may_read_what_the_gateway_stores() -> None:
-    root = environment("gateway")["CALLSCOPE_GATEWAY_DATA_DIR"]
-    for name in ("transcribe", "diarize"):
-        assert OWN[name]["environment"]["CALLSCOPE_AUDIO_ROOTS"] == f"{root}/blobs"
-        assert OWN[name]["volumes"] == [f"recordings:{root}:ro"]
-    assert OWN["gateway"]["volumes"] == [f"recordings:{root}"]
+@pytest.mark.parametrize("name", ["gateway", "transcribe", "diarize"])
+def test_who_reads_audio_may_read_what_the_gateway_stores(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {key: str(value) for key, value in OWN[name]["environment"].items()}
+    settings = load_settings(kind_of(name), variables, monkeypatch)
+    own = OWN["gateway"]["environment"]["CALLSCOPE_GATEWAY_BUCKET"]
+    assert settings.audio_buckets == ("calls", own)
+    made = " ".join(COMPOSE["services"]["buckets"]["entrypoint"])
+    assert all(f"store/{bucket}" in made for bucket in settings.audio_buckets)
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if name.startswith("gateway")])
+def test_each_gateway_has_a_volume_where_its_image_writes(name: str) -> None:
+    ((volume, _, folder),) = [each.partition(":") for each in OWN[name]["volumes"]]
+    assert folder == environment("gateway")["CALLSCOPE_GATEWAY_DATA_DIR"]
+    assert volume in COMPOSE["volumes"]
+    assert sum(f"{volume}:{folder}" in other.get("volumes", ()) for other in OWN.values()) == 1
 
 
 @pytest.mark.parametrize(("name", "service"), COMPOSE["services"].items())

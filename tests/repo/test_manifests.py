@@ -107,6 +107,7 @@ def test_a_pods_variables_are_settings(
     settings = load_settings(SERVICES[service], variables(overlay, service), monkeypatch)
     if service == "gateway":
         assert settings.executor_id == "gateway-0"
+        assert settings.bucket in settings.audio_buckets
         for stage in ("transcribe", "diarize", "score"):
             (port,) = one_of(documents(overlay), "Service", stage)["spec"]["ports"]
             assert getattr(settings, f"{stage}_target") == f"{stage}:{port['port']}"

@@ -1,0 +1,103 @@
+"""The score engine: encoder, heads and rubrics behind `callscope.pipeline.Scorer`."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+
+from callscope.errors import ModelDamaged
+from callscope.models import ModelStore
+from callscope.pipeline import Progress, RubricSource
+from callscope.rubric import Rubric
+from callscope.types import Metrics, ModelInfo, Role, Scorecard, Utterance
+from services.score.disclosures import check_disclosures
+from services.score.encoder import Encoder
+from services.score.events import hear
+from services.score.heads import Heads
+from services.score.judge import Case
+from services.score.library import RubricLibrary
+from services.score.passages import PassageFinder
+from services.score.reading import Reader
+from services.score.scorecard import assemble
+from services.score.wordings import WordingsCache
+
+__all__ = ["ScoreEngine"]
+
+
+class ScoreEngine:
+    """Judges conversations. Holds the models; safe to use from several threads.
+
+    Args:
+        models: where the encoder is.
+        library: the rubrics known by name.
+        device: where the encoder runs; `auto` takes a GPU if there is one.
+        threads: CPU threads; 0 leaves PyTorch's choice.
+
+    Raises:
+        ModelMissing, ModelDamaged: the encoder's files, or heads trained on others.
+        Unavailable: no such device.
+    """
+
+    def __init__(
+        self,
+        models: ModelStore,
+        library: RubricLibrary,
+        device: Literal["auto", "cpu", "cuda"] = "auto",
+        threads: int = 0,
+    ) -> None:
+        if threads:
+            torch.set_num_threads(threads)
+        self._library = library
+        heads = Heads.read()
+        located = models.locate(heads.encoder)
+        if located.digest != heads.encoder_digest:
+            raise ModelDamaged(
+                f"the act heads were trained on another {located.name} than the one installed"
+            )
+        self._encoder = Encoder(located.folder, device)
+        self._reader = Reader(self._encoder, heads)
+        self._wordings = WordingsCache(self._encoder)
+        self.models = (ModelInfo("score", located.name, located.digest), heads.model)
+
+    def warm_up(self) -> None:
+        """Embed the wordings of the known rubrics, so that the first call need not wait."""
+        for rubric in self._library.all():
+            self._wordings.of(rubric, lambda _: None)
+
+    def score(
+        self,
+        utterances: Sequence[Utterance],
+        metrics: Metrics,
+        rubric: RubricSource,
+        progress: Progress,
+    ) -> Scorecard:
+        """Judge the conversation by the rubric, as `callscope.pipeline.Scorer` asks.
+
+        Raises:
+            RubricNotFound: no rubric of that name.
+            InvalidRubric: the YAML does not hold together.
+        """
+        return self.judge(utterances, metrics, self._library.get(rubric), progress)
+
+    def judge(
+        self,
+        utterances: Sequence[Utterance],
+        metrics: Metrics,
+        rubric: Rubric,
+        progress: Progress,
+    ) -> Scorecard:
+        """Judge the conversation: read it, hear its events, check disclosures, judge behaviors."""
+        reading = self._reader.read(utterances, _share(progress, 0.0, 0.4))
+        wordings = self._wordings.of(rubric, _share(progress, 0.4, 0.5))
+        heard = hear(rubric, reading, wordings)
+        finder = PassageFinder(self._encoder, wordings, reading, Role.AGENT)
+        disclosures = check_disclosures(
+            rubric.disclosures, finder, heard, _share(progress, 0.5, 1.0)
+        )
+        case = Case(reading, metrics, heard, rubric.thresholds)
+        return assemble(rubric, case, disclosures, self.models)
+
+
+def _share(progress: Progress, start: float, end: float) -> Progress:
+    """Progress of one part of the work, as a share of the whole."""
+    return lambda done: progress(start + (end - start) * done)

@@ -1,0 +1,42 @@
+"""One sentence that says why, built from the facts of a judgement."""
+
+from collections.abc import Iterable, Sequence
+
+from callscope.rubric import Behavior
+from callscope.types import Evidence, Metrics
+from services.score import talk
+from services.score.evidence import Grounds, clock
+from services.score.windows import describe
+
+__all__ = ["explain", "listed"]
+
+NAMED = 3  # moments of one kind; the evidence has the rest
+
+
+def explain(behavior: Behavior, grounds: Grounds, metrics: Metrics, score: float) -> str:
+    """What was found for and against, what was missed, and what it adds up to."""
+    found = _moments(grounds.shown) or "none of what is asked"
+    facts = [f"the agent showed {found}"]
+    if grounds.against:
+        facts.append(f"against it {_moments(grounds.against)}")
+    if grounds.missed:
+        facts.append(f"without it went the customer's {_moments(grounds.missed)}")
+    facts += [
+        talk.describe(rule.metric, number)
+        for rule in behavior.metrics
+        if (number := talk.value(rule.metric, metrics)) is not None
+    ]
+    return f"{describe(behavior.window)} {'; '.join(facts)}: {score:g} of 100 points."
+
+
+def listed(parts: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _moments(evidence: Sequence[Evidence]) -> str:
+    """`apology at 0:12 and understanding at 0:15`: the weightiest few, in order of time."""
+    moments = sorted(evidence[:NAMED], key=lambda each: each.start)
+    names = [f"{each.label.replace('_', ' ')} at {clock(each.start)}" for each in moments]
+    return listed(names) if names else ""

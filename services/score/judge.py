@@ -1,0 +1,166 @@
+"""From findings, timing and opportunity to the outcome of a behavior."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from callscope.rubric import ActPoints, Behavior, Opportunity, Penalty, Thresholds
+from callscope.types import BehaviorScore, Evidence, Metrics, Outcome, Polarity, Role, Span
+from services.score import talk
+from services.score.events import Heard
+from services.score.evidence import Grounds, quote
+from services.score.explanation import explain
+from services.score.points import (
+    Part,
+    combine,
+    metric_points,
+    outcome_of,
+    outcome_probability,
+    part_of,
+)
+from services.score.reading import FOUND, Finding, Reading
+from services.score.windows import resolve
+
+__all__ = ["Case", "judge", "unscored"]
+
+SHOWN = 4  # sentences for one rule
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that a judgement rests on."""
+
+    reading: Reading
+    metrics: Metrics
+    heard: Mapping[str, Heard]
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A behavior in its window: what the agent said there, and what the customer did before.
+
+    `openings` are the customer's sentences that called for the behavior, each with a turn of the
+    agent after it inside the window; `chance` is the probability that there was one.
+    """
+
+    behavior: Behavior
+    said: tuple[Finding, ...]
+    openings: tuple[Finding, ...]
+    chance: float
+
+
+def judge(behavior: Behavior, case: Case) -> BehaviorScore:
+    """Judge a behavior of the detector `acts`."""
+    span = resolve(behavior.window, case.reading, case.heard)
+    if case.reading.agent_start is None:
+        return unscored(behavior, Outcome.NOT_ASSESSABLE, 1.0, "No agent was heard.")
+    if not case.reading.customer_heard:
+        return unscored(behavior, Outcome.NOT_ASSESSABLE, 1.0, "No customer was heard.")
+    if span is None:
+        why = f"The call has no {behavior.window.after}, which the window begins with."
+        return unscored(behavior, Outcome.NO_OPPORTUNITY, 1.0, why)
+    unknown = [m.metric for m in behavior.metrics if talk.value(m.metric, case.metrics) is None]
+    if unknown:
+        why = f"The call is too short to measure {', '.join(unknown)}."
+        return unscored(behavior, Outcome.NOT_ASSESSABLE, 1.0, why)
+    look = _look(behavior, case.reading, span)
+    score, spread = combine(_parts(look, case.metrics))
+    outcome = outcome_of(score, case.thresholds)
+    likely = outcome_probability(spread, outcome, case.thresholds)
+    if outcome is Outcome.MISSED and behavior.opportunity is not None:
+        if not look.openings:
+            why = "Nothing the customer said in time called for it."
+            return unscored(behavior, Outcome.NO_OPPORTUNITY, (1 - look.chance) * likely, why)
+        likely *= look.chance
+    grounds = _grounds(look, case, outcome)
+    return BehaviorScore(
+        behavior=behavior.id,
+        title=behavior.title,
+        outcome=outcome,
+        score=score,
+        confidence=round(likely, 4),
+        weight=behavior.weight,
+        evidence=grounds.evidence,
+        explanation=explain(behavior, grounds, case.metrics, score),
+    )
+
+
+def unscored(behavior: Behavior, outcome: Outcome, confidence: float, why: str) -> BehaviorScore:
+    """A behavior without a score, and the reason."""
+    return BehaviorScore(
+        behavior=behavior.id,
+        title=behavior.title,
+        outcome=outcome,
+        score=None,
+        confidence=round(confidence, 4),
+        weight=behavior.weight,
+        evidence=(),
+        explanation=why,
+    )
+
+
+def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
+    said = tuple(each for each in reading.by(Role.AGENT) if _starts_in(each, span))
+    wanted = behavior.opportunity
+    if wanted is None:
+        return _Look(behavior, said, (), 1.0)
+    answered_until = max((each.sentence.start for each in said), default=span.start)
+    around = Span(span.start - wanted.before, min(span.end, answered_until))
+    heard = [
+        (each, each.best(wanted.any_of)[1])
+        for each in reading.by(Role.CUSTOMER)
+        if _starts_in(each, around)
+    ]
+    return _Look(
+        behavior,
+        said,
+        tuple(each for each, probability in heard if probability >= FOUND),
+        max((probability for _, probability in heard), default=0.0),
+    )
+
+
+def _starts_in(finding: Finding, span: Span) -> bool:
+    return span.start <= finding.sentence.start < span.end
+
+
+def _parts(look: _Look, metrics: Metrics) -> Iterator[Part]:
+    rules: tuple[ActPoints | Penalty, ...] = (*look.behavior.acts, *look.behavior.penalties)
+    for rule in rules:
+        yield part_of(rule, [finding.best(rule.any_of)[1] for finding in look.said])
+    for measured in look.behavior.metrics:
+        value = talk.value(measured.metric, metrics)
+        points = metric_points(measured, value or 0.0)
+        yield points, {points: 1.0}
+
+
+def _grounds(look: _Look, case: Case, outcome: Outcome) -> Grounds:
+    behavior = look.behavior
+    worth_most = sorted(behavior.acts, key=lambda rule: -rule.points)
+    shown = _quotes(look.said, worth_most, Polarity.FOR)
+    missed: list[Evidence] = []
+    if behavior.opportunity is not None and outcome is not Outcome.DELIVERED:
+        last = max((each.start for each in shown), default=0.0)
+        unanswered = [each for each in look.openings if each.sentence.start > last]
+        missed = _quotes(unanswered, [behavior.opportunity], Polarity.MISSED_OPPORTUNITY)
+    measured = {rule.metric for rule in behavior.metrics}
+    return Grounds(
+        shown=tuple(shown),
+        against=tuple(_quotes(look.said, behavior.penalties, Polarity.AGAINST)),
+        talked=tuple(talk.evidence(measured, case.metrics, case.reading)),
+        missed=tuple(missed),
+    )
+
+
+def _quotes(
+    findings: Sequence[Finding],
+    rules: Sequence[ActPoints | Penalty | Opportunity],
+    polarity: Polarity,
+) -> list[Evidence]:
+    """For each rule its likeliest sentences, each sentence once, the first rule's first."""
+    quoted: dict[int, Evidence] = {}
+    for rule in rules:
+        best = [(place, *each.best(rule.any_of)) for place, each in enumerate(findings)]
+        found = [each for each in best if each[2] >= FOUND and each[0] not in quoted]
+        for place, act, probability in sorted(found, key=lambda each: -each[2])[:SHOWN]:
+            quoted[place] = quote(findings[place], act, probability, polarity)
+    return list(quoted.values())

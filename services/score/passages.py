@@ -1,0 +1,165 @@
+"""Wordings found in speech: paraphrase counts, recognition errors do not.
+
+A passage's match is the larger of two: the cosine of its vector with a wording's, and the share of
+letters it has in common with a wording, less an allowance for what any two texts share. Sentences
+are tried first, whose vectors are known; where none is clear, windows of 4, 7, 11 and 16 words
+(and of the wording's own length) around the sentences that come nearest.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz import fuzz
+
+from callscope.pipeline import Progress
+from callscope.rubric import Element
+from callscope.types import Role, Word
+from services.score.encoder import Encoder
+from services.score.features import tokens
+from services.score.reading import Reading
+from services.score.wordings import Wordings
+
+__all__ = ["CLEAR", "Passage", "PassageFinder"]
+
+CLEAR = 0.70
+"""A match from which windows are not needed."""
+
+WINDOWS = (4, 7, 11, 16)  # words
+NEAREST = 3  # sentences around which windows are tried
+PROMISING = 0.25  # cosine from which a sentence may hold a wording
+SPELLED = 0.60  # or share of a wording's letters found in it, in order
+CHANCE = 0.15  # the allowance: a share of 0.75 is worth a cosine of 0.60
+ALIKE = 80.0  # ratio from which two words are the same but for recognition
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Consecutive words of one utterance, and how well they match, 0 to 1."""
+
+    utterance: int
+    words: tuple[Word, ...]
+    match: float
+
+    @property
+    def start(self) -> float:
+        """Seconds."""
+        return self.words[0].start
+
+    @property
+    def end(self) -> float:
+        """Seconds."""
+        return max(word.end for word in self.words)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PassageFinder:
+    """Looks for wordings in what one role said in a conversation."""
+
+    encoder: Encoder
+    wordings: Wordings
+    reading: Reading
+    role: Role
+
+    def in_sentences(self, element: Element) -> Passage | None:
+        """The sentence that matches best; None where none holds what must be mentioned."""
+        passages = []
+        for row in self._rows():
+            sentence = self.reading.findings[row].sentence
+            if _mentions(element, plain := _plain(sentence.words)):
+                match = self._match(element, plain, self.reading.vectors[row])
+                passages.append(Passage(sentence.utterance, sentence.words, match))
+        return _best(passages)
+
+    def in_windows(
+        self, elements: Sequence[Element], progress: Progress
+    ) -> tuple[Passage | None, ...]:
+        """For each element, the window that matches best; None where nothing comes near."""
+        windows = [list(self._windows(element)) for element in elements]
+        texts = sorted({_plain(words) for each in windows for _, words in each})
+        vectors = dict(zip(texts, self.encoder.encode(texts, progress), strict=True))
+        return tuple(
+            _best(self._scored(element, each, vectors))
+            for element, each in zip(elements, windows, strict=True)
+        )
+
+    def _rows(self) -> Iterator[int]:
+        for row, finding in enumerate(self.reading.findings):
+            if finding.sentence.role is self.role:
+                yield row
+
+    def _match(self, element: Element, plain: str, vector: Floats) -> float:
+        meaning = float((self.wordings.matrix(element.wordings) @ vector).max())
+        letters = max(fuzz.ratio(plain, " ".join(tokens(each))) for each in element.wordings)
+        return min(1.0, max(meaning, letters / 100 - CHANCE))
+
+    def _scored(
+        self,
+        element: Element,
+        windows: Sequence[tuple[int, tuple[Word, ...]]],
+        vectors: Mapping[str, Floats],
+    ) -> Iterator[Passage]:
+        for utterance, words in windows:
+            plain = _plain(words)
+            yield Passage(utterance, words, self._match(element, plain, vectors[plain]))
+
+    def _windows(self, element: Element) -> Iterator[tuple[int, tuple[Word, ...]]]:
+        sizes = sorted({*WINDOWS, *(len(tokens(each)) for each in element.wordings)})
+        for row in self._nearest(element):
+            sentence = self.reading.findings[row].sentence
+            words = self.reading.utterances[sentence.utterance].words
+            last = sentence.first + len(sentence.words)
+            for start, end in _spans(sentence.first, last, len(words), sizes):
+                if _mentions(element, _plain(words[start:end])):
+                    yield sentence.utterance, words[start:end]
+
+    def _nearest(self, element: Element) -> list[int]:
+        """The sentences that come nearest, by meaning or by letters."""
+        known = self.wordings.matrix(element.wordings)
+        spelled = [" ".join(tokens(each)) for each in element.wordings]
+        near: list[tuple[float, int]] = []
+        for row in self._rows():
+            plain = _plain(self.reading.findings[row].sentence.words)
+            meaning = float((known @ self.reading.vectors[row]).max())
+            letters = max(fuzz.partial_ratio(each, plain) for each in spelled) / 100
+            if meaning >= PROMISING or letters >= SPELLED:
+                near.append((max(meaning, letters - CHANCE), row))
+        return [row for _, row in sorted(near, reverse=True)[:NEAREST]]
+
+
+def _best(passages: Sequence[Passage] | Iterator[Passage]) -> Passage | None:
+    # Among equals the earliest, then the longest: it leaves out nothing that belongs to it.
+    return max(
+        passages,
+        key=lambda each: (round(each.match, 2), -each.start, len(each.words)),
+        default=None,
+    )
+
+
+def _spans(first: int, last: int, end: int, sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Windows that begin in the sentence [first, last) of an utterance of `end` words."""
+    for size in sizes:
+        for start in range(first, last, max(1, size // 4)):
+            yield start, min(start + size, end)
+
+
+def _plain(words: Sequence[Word]) -> str:
+    return " ".join(tokens(" ".join(word.text for word in words)))
+
+
+def _mentions(element: Element, text: str) -> bool:
+    """Whether the text holds a word of each of the element's mentions, as heard or nearly so."""
+    words = text.split()
+    return all(
+        any(_said(option.strip().lower(), text, words) for option in mention.split("|"))
+        for mention in element.mentions
+    )
+
+
+def _said(option: str, text: str, words: Sequence[str]) -> bool:
+    if " " in option:
+        return fuzz.partial_ratio(option, text) >= ALIKE
+    return any(fuzz.ratio(option, word) >= ALIKE for word in words)

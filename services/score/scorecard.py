@@ -1,0 +1,141 @@
+"""The scorecard: every behavior and disclosure judged, the call as a whole, and what to review."""
+
+from collections.abc import Iterator, Sequence
+
+from callscope.rubric import Behavior, Rubric, Thresholds
+from callscope.types import (
+    BehaviorScore,
+    DisclosureResult,
+    DisclosureStatus,
+    Evidence,
+    ModelInfo,
+    Outcome,
+    OverallScore,
+    Review,
+    Scorecard,
+)
+from services.score.evidence import in_order
+from services.score.explanation import listed
+from services.score.judge import Case, judge, unscored
+from services.score.points import outcome_of
+
+__all__ = ["assemble", "overall", "review"]
+
+LATE = 0.5  # share of a disclosure's worth that is left when it comes too late
+
+
+def assemble(
+    rubric: Rubric,
+    case: Case,
+    disclosures: tuple[DisclosureResult, ...],
+    models: tuple[ModelInfo, ...],
+) -> Scorecard:
+    """Judge every behavior and put the results together."""
+    behaviors = tuple(
+        _by_disclosures(behavior, disclosures, case)
+        if behavior.detector == "disclosures"
+        else judge(behavior, case)
+        for behavior in rubric.behaviors
+    )
+    total = overall(rubric, behaviors, disclosures)
+    reasons = tuple(review(rubric.thresholds, behaviors, disclosures, total, case))
+    return Scorecard(
+        rubric=rubric.ref,
+        behaviors=behaviors,
+        disclosures=disclosures,
+        overall=total,
+        review=Review(needed=bool(reasons), reasons=reasons),
+        models=models,
+    )
+
+
+def _by_disclosures(
+    behavior: Behavior, disclosures: Sequence[DisclosureResult], case: Case
+) -> BehaviorScore:
+    """The mean worth of the disclosures that were required."""
+    if case.reading.agent_start is None:
+        return unscored(behavior, Outcome.NOT_ASSESSABLE, 1.0, "No agent was heard.")
+    required = [d for d in disclosures if d.status is not DisclosureStatus.NOT_REQUIRED]
+    if not required:
+        why = "Nothing in the call called for a disclosure."
+        confidence = min((each.confidence for each in disclosures), default=1.0)
+        return unscored(behavior, Outcome.NO_OPPORTUNITY, confidence, why)
+    score = round(sum(map(_worth, required)) / len(required), 2)
+    evidence: list[Evidence] = [each for result in required for each in result.evidence]
+    return BehaviorScore(
+        behavior=behavior.id,
+        title=behavior.title,
+        outcome=outcome_of(score, case.thresholds),
+        score=score,
+        confidence=min(result.confidence for result in required),
+        weight=behavior.weight,
+        evidence=in_order(evidence),
+        explanation=f"{_counted(required)}: {score:g} of 100 points.",
+    )
+
+
+def _worth(result: DisclosureResult) -> float:
+    worth = 100 * (result.coverage or 0.0)
+    return worth * LATE if result.on_time is False else worth
+
+
+def _counted(required: Sequence[DisclosureResult]) -> str:
+    """`Of 3 required disclosures 2 were given in full; missing: Payment authorization`."""
+    groups = [
+        (word, [r.title for r in required if r.status is status])
+        for word, status in (
+            ("in part", DisclosureStatus.PARTIAL),
+            ("missing", DisclosureStatus.MISSING),
+        )
+    ]
+    full = sum(result.status is DisclosureStatus.DELIVERED for result in required)
+    late = [result.title for result in required if result.on_time is False]
+    parts = [f"Of {len(required)} required disclosures {full} given in full"]
+    parts += [f"{word}: {listed(titles)}" for word, titles in [*groups, ("late", late)] if titles]
+    return "; ".join(parts)
+
+
+def overall(
+    rubric: Rubric, behaviors: Sequence[BehaviorScore], disclosures: Sequence[DisclosureResult]
+) -> OverallScore:
+    """The weighted mean of the behaviors that have a score, and what fails the call outright."""
+    scored = [(each.score, each.weight) for each in behaviors if each.score is not None]
+    weight = sum(weight for _, weight in scored)
+    mean = round(sum(s * w for s, w in scored) / weight, 2) if weight > 0 else None
+    failed = [
+        *(
+            rule.id
+            for rule, each in zip(rubric.behaviors, behaviors, strict=True)
+            if rule.auto_fail and each.outcome is Outcome.MISSED
+        ),
+        *(
+            rule.id
+            for rule, result in zip(rubric.disclosures, disclosures, strict=True)
+            if rule.auto_fail and result.status is DisclosureStatus.MISSING
+        ),
+    ]
+    return OverallScore(score=mean, auto_fail=failed[0] if failed else None)
+
+
+def review(
+    thresholds: Thresholds,
+    behaviors: Sequence[BehaviorScore],
+    disclosures: Sequence[DisclosureResult],
+    total: OverallScore,
+    case: Case,
+) -> Iterator[str]:
+    """Why a person should look at the call, one sentence each."""
+    if case.reading.agent_start is None:
+        yield "No agent was heard, so nothing could be assessed."
+        return
+    if not case.reading.customer_heard:
+        yield "No customer was heard, so the agent's behavior could not be assessed."
+    if total.auto_fail is not None:
+        yield f"{total.auto_fail} fails the call whatever the score."
+    line = thresholds.review_confidence
+    judged = [(each.title, each.outcome.value, each.confidence) for each in behaviors]
+    judged += [(each.title, each.status.value, each.confidence) for each in disclosures]
+    for title, verdict, confidence in judged:
+        if confidence < line:
+            words = verdict.replace("_", " ")
+            yield f"{title}: {words} is only {confidence:.0%} sure, below {line:.0%}."

@@ -1,0 +1,37 @@
+"""The part of a call that a behavior is judged on."""
+
+from collections.abc import Mapping
+
+from callscope.rubric import Window
+from callscope.types import Span
+from services.score.events import Heard
+from services.score.reading import Reading
+
+__all__ = ["describe", "resolve"]
+
+
+def resolve(window: Window, reading: Reading, heard: Mapping[str, Heard]) -> Span | None:
+    """The span of `window` in this call; None where its event is not heard."""
+    end = reading.end
+    if window.first_seconds is not None:
+        start = reading.agent_start or 0.0
+        return Span(start, start + window.first_seconds)
+    if window.last_seconds is not None:
+        return Span(max(0.0, end - window.last_seconds), end)
+    if window.after is not None:
+        event = heard.get(window.after)
+        if event is None:
+            return None
+        return Span(event.start, end if window.seconds is None else event.start + window.seconds)
+    return Span(0.0, end)
+
+
+def describe(window: Window) -> str:
+    """The window in words, as the beginning of a sentence."""
+    if window.first_seconds is not None:
+        return f"In the first {window.first_seconds:g} seconds"
+    if window.last_seconds is not None:
+        return f"In the last {window.last_seconds:g} seconds"
+    if window.after is not None:
+        return f"After {window.after.replace('_', ' ')}"
+    return "In the call"

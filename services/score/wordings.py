@@ -1,0 +1,61 @@
+"""The wordings of a rubric as vectors, embedded once per rubric."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+
+from callscope.pipeline import Progress
+from callscope.rubric import Rubric
+from services.score.encoder import Encoder
+
+__all__ = ["Wordings", "WordingsCache"]
+
+KEPT = 16  # rubrics
+
+Floats = npt.NDArray[np.float32]
+
+
+class Wordings:
+    """Vectors of texts, looked up by the text."""
+
+    def __init__(self, texts: Sequence[str], vectors: Floats) -> None:
+        self._vectors = dict(zip(texts, vectors, strict=True))
+
+    def matrix(self, texts: Sequence[str]) -> Floats:
+        """(texts, dimensions)."""
+        return np.array([self._vectors[text] for text in texts], dtype=np.float32)
+
+
+class WordingsCache:
+    """Embeds each rubric's wordings at its first use, and keeps the latest few."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._kept: OrderedDict[str, Wordings] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, rubric: Rubric, progress: Progress) -> Wordings:
+        """The wordings of `rubric`."""
+        digest = rubric.digest
+        with self._lock:
+            wordings = self._kept.get(digest)
+        if wordings is None:
+            texts = list(_texts(rubric))
+            wordings = Wordings(texts, self._encoder.encode(texts, progress))
+        with self._lock:
+            self._kept[digest] = wordings
+            self._kept.move_to_end(digest)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return wordings
+
+
+def _texts(rubric: Rubric) -> Iterator[str]:
+    for event in rubric.events:
+        yield from event.wordings
+    for disclosure in rubric.disclosures:
+        for element in disclosure.elements:
+            yield from element.wordings

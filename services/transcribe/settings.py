@@ -1,0 +1,29 @@
+"""Settings of the transcribe service."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from callscope.serving.settings import ServiceSettings
+
+__all__ = ["TranscribeSettings"]
+
+
+class TranscribeSettings(ServiceSettings):
+    """What the transcribe service adds to the shared settings."""
+
+    service: ClassVar[str] = "transcribe"
+
+    port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
+    model: str = Field(
+        "whisper-base", description="Model of requests that name none; loaded at the start."
+    )
+    compute_type: Literal["auto", "int8", "int8_float16", "float16", "float32"] = Field(
+        "auto", description="Precision; auto takes int8 on a CPU and float16 on a GPU."
+    )
+    batch_size: int = Field(
+        8, ge=1, le=64, description="Clips decoded together, of both channels of a call."
+    )
+    beam_size: int = Field(
+        1, ge=1, le=10, description="Hypotheses followed; more is slower and slightly better."
+    )

@@ -1,0 +1,90 @@
+"""Speech packed into windows for the recognizer, and times led back to the recording.
+
+A window holds stretches of one channel's speech, one after the other, without the silence
+between them. Whisper always computes whole windows, so full ones save most of the work on a
+call, where each party is silent more than half of the time.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+
+from callscope.audio import SAMPLE_RATE
+
+__all__ = ["Stretch", "Window", "pack"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stretch:
+    """Speech on one channel, from `start` to before `end`, in samples of the recording."""
+
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Stretches of one channel in order, heard as if they followed each other."""
+
+    channel: int
+    stretches: tuple[Stretch, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.stretches))
+
+    @property
+    def seconds(self) -> float:
+        """Length of what is heard."""
+        return len(self) / SAMPLE_RATE
+
+    def audio(self, samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """What is heard, cut from the recording's (channels, samples)."""
+        return np.concatenate([samples[self.channel, s.start : s.end] for s in self.stretches])
+
+    def in_recording(self, start: float, end: float) -> tuple[float, float]:
+        """Seconds in the recording of a word heard from `start` to `end` in the window.
+
+        A word belongs to the stretch its middle is in, and does not reach beyond it: the
+        aligner lets words run on into the next stretch, seconds later in the recording.
+        """
+        begins = list(accumulate(map(len, self.stretches), initial=0))[:-1]
+        middle = (start + end) / 2 * SAMPLE_RATE
+        at = max(0, bisect_right(begins, middle) - 1)
+        stretch = self.stretches[at]
+        shift = (stretch.start - begins[at]) / SAMPLE_RATE
+        lowest, highest = stretch.start / SAMPLE_RATE, stretch.end / SAMPLE_RATE
+        return (
+            min(max(start + shift, lowest), highest),
+            min(max(end + shift, lowest), highest),
+        )
+
+
+def pack(channel: int, stretches: Sequence[Stretch], limit: int) -> list[Window]:
+    """Fill windows of at most `limit` samples, in order; a longer stretch is cut up."""
+    windows: list[Window] = []
+    waiting: list[Stretch] = []
+    room = limit
+    for stretch in _cut(stretches, limit):
+        if len(stretch) > room:
+            windows.append(Window(channel, tuple(waiting)))
+            waiting, room = [], limit
+        waiting.append(stretch)
+        room -= len(stretch)
+    if waiting:
+        windows.append(Window(channel, tuple(waiting)))
+    return windows
+
+
+def _cut(stretches: Sequence[Stretch], limit: int) -> list[Stretch]:
+    return [
+        Stretch(at, min(at + limit, stretch.end))
+        for stretch in stretches
+        for at in range(stretch.start, stretch.end, limit)
+    ]
