@@ -125,7 +125,7 @@ def _behavior(behavior: BehaviorScore, console: Console) -> None:
     score = "" if behavior.score is None else f"{behavior.score:.0f}"
     console.print(
         Text.assemble(
-            (f"{behavior.title:<38}", "bold"),
+            (f"{behavior.title:<30}", "bold"),
             (f"{_words(behavior.outcome):<16}", _OUTCOME_STYLE[behavior.outcome]),
             f"{score:>3}",
             (f"  confidence {behavior.confidence:.2f}  weight {behavior.weight:g}", "dim"),
@@ -144,7 +144,7 @@ def _disclosure(disclosure: DisclosureResult, console: Console) -> None:
         facts.append(f"{disclosure.words_per_minute:.0f} words/min")
     console.print(
         Text.assemble(
-            (f"{disclosure.title:<38}", "bold"),
+            (f"{disclosure.title:<30}", "bold"),
             (f"{_words(disclosure.status):<16}", _STATUS_STYLE[disclosure.status]),
             ("  ".join(facts), "dim"),
         )
