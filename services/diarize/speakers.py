@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +12,7 @@ from callscope.types import Turn
 from services.diarize.clustering import SpeakerRange, find_voices
 from services.diarize.embedding import SHORTEST, Embeddings
 from services.diarize.stretches import Piece, Stretch
+from services.diarize.turns import tidy
 
 __all__ = ["name_turns", "telling_pieces"]
 
@@ -26,8 +27,6 @@ _FADE = 1.0  # seconds over which it loses two thirds of its weight
 _OWN = 6.0  # weight of the short piece's own voice
 _ENOUGH = 3.0  # seconds; a longer piece weighs no more
 _BESIDE = 0.3  # seconds around a stretch in which a speaker heard alone cannot be its own
-_PAUSE = 0.2  # seconds; a turn goes on over shorter ones
-_SHORTEST = 0.1  # seconds of a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def name_turns(
     else:
         known = [_Heard(each.slot, each.piece, voices @ each.voice) for each in heard]
         shares = _attributed(stretches, known)
-    return tuple(_turns(shares))
+    return _numbered(tidy(Turn(str(each.speaker), each.start, each.end) for each in shares))
 
 
 def _pooled(heard: Sequence[_Heard]) -> Iterator[tuple[Vector, float]]:
@@ -158,20 +157,9 @@ def _guess(stretch: Stretch, known: Sequence[_Heard]) -> _Share:
     return _Share(int(np.argmax(verdict)), stretch.start, stretch.end)
 
 
-def _turns(shares: Sequence[_Share]) -> list[Turn]:
-    """Each speaker's shares, joined over short pauses; speakers numbered as they appear."""
-    joined: list[_Share] = []
-    last: dict[int, int] = {}
-    for share in sorted(shares, key=lambda each: each.start):
-        at = last.get(share.speaker)
-        if at is not None and share.start - joined[at].end <= _PAUSE:
-            joined[at] = _Share(share.speaker, joined[at].start, max(joined[at].end, share.end))
-        else:
-            last[share.speaker] = len(joined)
-            joined.append(share)
-    lasting = [each for each in joined if each.end - each.start >= _SHORTEST]
-    numbers: dict[int, int] = {}
-    return [
-        Turn(f"speaker_{numbers.setdefault(each.speaker, len(numbers))}", each.start, each.end)
-        for each in lasting
-    ]
+def _numbered(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """The turns with their speakers numbered as they appear."""
+    names: dict[str, str] = {}
+    for turn in turns:
+        names.setdefault(turn.speaker, f"speaker_{len(names)}")
+    return tuple(replace(turn, speaker=names[turn.speaker]) for turn in turns)

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_dilation, maximum_filter1d
+from scipy.ndimage import binary_dilation, binary_opening, maximum_filter1d
 
 from callscope.audio import SAMPLE_RATE
 from callscope.channels import FRAME, frame_levels
 from callscope.pipeline import Progress
 from callscope.types import Turn
 from services.diarize.segmentation import Samples, Segmenter, frame_at, runs
+from services.diarize.turns import tidy
 
 __all__ = ["channel_turns"]
 
@@ -26,11 +27,10 @@ Levels = npt.NDArray[np.float32]  # dBFS, one per frame of 20 ms
 _STEP = 8.0  # seconds between windows, which then overlap just at their unsure edges
 _ACTIVE = 0.5  # share of windows: the majority
 _ECHO = 25  # frames by which crosstalk may come late
-_QUIET = 20  # percentile of the difference to the other's level: where only its crosstalk is heard
-_FAINTER = -10.0  # dB; no leak is nearer to its source
-_ABOVE = 6.0  # dB above the crosstalk to expect: somebody's own speech
+_DOMINANT = -6.0  # dB; below, the other party dominates: mostly nothing but its crosstalk is heard
+_ABOVE = 12.0  # dB above the usual crosstalk: somebody's own speech
+_LASTING = 3  # frames it stays so
 _SOFT = 15  # frames around own speech that belong to it, such as the soft ends of words
-_SHORTEST = 5  # frames of a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,7 @@ def channel_turns(
         levels = frame_levels(samples[channel])
         speech = _speech(segmenter.activity(samples[channel], _STEP, report), len(levels))
         parties.append(_Party(channel, levels, speech))
-    turns = [turn for party in parties for turn in _turns(party, parties)]
-    return tuple(sorted(turns, key=lambda turn: (turn.start, turn.channel)))
+    return tidy(turn for party in parties for turn in _turns(party, parties))
 
 
 def _speech(activity: npt.NDArray[np.float32], frames: int) -> Mask:
@@ -79,18 +78,17 @@ def _turns(party: _Party, parties: Sequence[_Party]) -> Iterator[Turn]:
         if other is not party:
             own &= ~_crosstalk(other, party)
     for first, end in runs(own):
-        if end - first >= _SHORTEST:
-            start, until = first * FRAME / SAMPLE_RATE, end * FRAME / SAMPLE_RATE
-            yield Turn(f"channel_{party.channel}", start, until, party.channel)
+        start, until = first * FRAME / SAMPLE_RATE, end * FRAME / SAMPLE_RATE
+        yield Turn(f"channel_{party.channel}", start, until, party.channel)
 
 
 def _crosstalk(source: _Party, party: _Party) -> Mask:
-    """Where what is heard on `party` is no more than what leaks from `source`."""
-    louder = maximum_filter1d(source.levels, 2 * _ECHO + 1)
-    difference = party.levels - louder
-    talking: Mask = binary_dilation(source.speech, iterations=_ECHO)
-    if not talking.any():
-        return talking
-    gain = min(float(np.percentile(difference[talking], _QUIET)), _FAINTER)
-    own = binary_dilation(difference > gain + _ABOVE, iterations=_SOFT)
-    return np.asarray(talking & ~own)
+    """Where what is heard on `party` is no more than what usually leaks from `source`."""
+    gain = party.levels - maximum_filter1d(source.levels, 2 * _ECHO + 1)
+    talking: Mask = np.asarray(binary_dilation(source.speech, iterations=_ECHO))
+    leaks: Mask = talking & (gain < _DOMINANT)
+    if not leaks.any():
+        return leaks
+    own = binary_opening(gain > np.median(gain[leaks]) + _ABOVE, np.ones(_LASTING))
+    crosstalk: Mask = talking & ~binary_dilation(own, iterations=_SOFT)
+    return crosstalk
