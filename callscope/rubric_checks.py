@@ -80,16 +80,14 @@ def _thresholds(data: Fields) -> Iterator[Finding]:
 
 def _points(path: Path, behavior: Fields) -> Iterator[Finding]:
     parts = [*_each(behavior, path, "acts"), *_each(behavior, path, "metrics")]
-    if behavior.get("detector", "acts") == "disclosures":
-        for name in ("acts", "metrics", "penalties", "opportunity", "window"):
-            if behavior.get(name):
-                yield (*path, name), "has no effect with the detector disclosures"
-        return
     points = [part.get("points") for _, part in parts]
-    if all(_number(each) for each in points):
-        total = sum(points)  # type: ignore[arg-type]
-        if total < 100:
-            yield path, f"its points add up to {total:g}: 100 are needed for a full score"
+    match behavior.get("detector", "acts"):
+        case "disclosures":
+            for name in ("acts", "metrics", "penalties", "opportunity", "window"):
+                if behavior.get(name):
+                    yield (*path, name), "has no effect with the detector disclosures"
+        case "acts" if all(_number(each) for each in points) and sum(points) < 100:
+            yield path, f"its points add up to {sum(points):g}: 100 are needed for a full score"
 
 
 def _metrics(path: Path, behavior: Fields) -> Iterator[Finding]:

@@ -82,6 +82,9 @@ def read(text: str) -> Document:
     return Document(data, builder.lines, tuple(builder.problems))
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")  # an escape without its other half
+
+
 class _CoreSchemaLoader(yaml.SafeLoader):
     """SafeLoader's scanner and parser, with YAML 1.2's core schema for plain scalars."""
 
@@ -145,6 +148,8 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, place)) for place, item in enumerate(node.value)]
+        if _SURROGATE.search(node.value):
+            self.problems.append(Problem(self.lines[path], dotted(path), "half a character"))
         return _scalar(node)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:

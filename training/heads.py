@@ -40,6 +40,7 @@ BORROWED = 0.6  # share of examples without a customer's words that borrow some
 STRENGTH = 1.0  # inverse of the L2 penalty
 # How loudly each kind of feature may speak; found by cross-validated log-likelihood.
 EMBEDDING_SCALE, HAND_SCALE, NGRAM_SCALE = 4.0, 1.0, 1.5
+PLATEAU = 0.02  # how far below the best F1 a cut is as good
 # Acts that cost an agent points are decided for precision.
 ACCUSING, CAUTION = frozenset({AgentAct.DISMISSIVE, AgentAct.BLAMING}), 0.5
 
@@ -217,13 +218,20 @@ def calibrate(linear: Linear, logits: Array, data: Data) -> tuple[Linear, Figure
         known = ~np.isnan(data.labels[:, place])
         truth, values = data.labels[known, place] == 1, logits[known, place]
         beta = CAUTION if act in ACCUSING else 1.0
-        _, shift = max((_f(truth, values >= cut, beta), cut) for cut in np.unique(values))
+        shift = _cut(truth, values, beta)
         shifts.append(shift)
         slopes.append(_slope(truth, values - shift))
         f1 = round(_f(truth, values >= shift, 1.0), 3)
         figures[act] = {"f1": f1, "examples": float(truth.sum() / 2)}
     bias = (linear.bias - np.array(shifts)) * np.array(slopes)
     return Linear(linear.weights * np.array(slopes), bias), figures
+
+
+def _cut(truth: npt.NDArray[np.bool_], values: Array, beta: float) -> float:
+    """The middle of the cuts that are as good as the best: the very best is an accident."""
+    cuts = np.unique(values)
+    scores = np.array([_f(truth, values >= cut, beta) for cut in cuts])
+    return float(np.median(cuts[scores >= scores.max() - PLATEAU]))
 
 
 def _f(truth: npt.NDArray[np.bool_], found: npt.NDArray[np.bool_], beta: float) -> float:

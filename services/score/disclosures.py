@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from callscope.conversation.spans import total, union
 from callscope.pipeline import Progress
 from callscope.rubric import Deadline, Disclosure, Element
-from callscope.types import DisclosureResult, DisclosureStatus, Evidence, Polarity
+from callscope.types import DisclosureResult, DisclosureStatus, Evidence, Polarity, Span
 from services.score.events import Heard
 from services.score.evidence import clock, in_order, quote, quote_words
 from services.score.passages import CLEAR, Passage, PassageFinder
@@ -159,15 +160,10 @@ def _on_time(
 
 
 def _speed(passages: Sequence[Passage]) -> float | None:
-    """Words per minute over the passages, each word counted once."""
+    """Words per minute over the passages; what two of them share counts once."""
     words = {(word.start, word.end, word.text) for passage in passages for word in passage.words}
-    seconds = sum(end - start for start, end, _ in words)
-    gaps = sum(
-        max(0.0, after.start - before.end)
-        for passage in passages
-        for before, after in zip(passage.words, passage.words[1:], strict=False)
-    )
-    return round(60 * len(words) / (seconds + gaps), 1) if seconds + gaps > 0 else None
+    seconds = total(union(Span(passage.start, passage.end) for passage in passages))
+    return round(60 * len(words) / seconds, 1) if seconds > 0 else None
 
 
 def _probability(passage: Passage | None) -> float:

@@ -139,8 +139,9 @@ def _grounds(look: _Look, case: Case, outcome: Outcome) -> Grounds:
     shown = _quotes(look.said, worth_most, Polarity.FOR)
     missed: list[Evidence] = []
     if behavior.opportunity is not None and outcome is not Outcome.DELIVERED:
-        last = max((each.start for each in shown), default=0.0)
-        unanswered = [each for each in look.openings if each.sentence.start > last]
+        partly = [each.start for each in shown] if outcome is Outcome.PARTIAL else []
+        answered = max(partly, default=0.0)
+        unanswered = [each for each in look.openings if each.sentence.start > answered]
         missed = _quotes(unanswered, [behavior.opportunity], Polarity.MISSED_OPPORTUNITY)
     measured = {rule.metric for rule in behavior.metrics}
     return Grounds(

@@ -16,6 +16,7 @@ from rapidfuzz import fuzz
 from callscope.pipeline import Progress
 from callscope.rubric import Element
 from callscope.types import Role, Word
+from services.score import lexicon
 from services.score.encoder import Encoder
 from services.score.features import tokens
 from services.score.reading import Reading
@@ -31,7 +32,8 @@ NEAREST = 3  # sentences around which windows are tried
 PROMISING = 0.25  # cosine from which a sentence may hold a wording
 SPELLED = 0.60  # or share of a wording's letters found in it, in order
 CHANCE = 0.15  # the allowance: a share of 0.75 is worth a cosine of 0.60
-ALIKE = 80.0  # ratio from which two words are the same but for recognition
+READ_OUT = 0.80  # share of letters in common from which a wording was read out
+ALIKE = 88.0  # ratio from which two words are the same but for recognition
 
 Floats = npt.NDArray[np.float32]
 
@@ -93,8 +95,7 @@ class PassageFinder:
 
     def _match(self, element: Element, plain: str, vector: Floats) -> float:
         meaning = float((self.wordings.matrix(element.wordings) @ vector).max())
-        letters = max(fuzz.ratio(plain, " ".join(tokens(each))) for each in element.wordings)
-        return min(1.0, max(meaning, letters / 100 - CHANCE))
+        return min(1.0, max(meaning, _letters(element, plain) - CHANCE))
 
     def _scored(
         self,
@@ -151,15 +152,32 @@ def _plain(words: Sequence[Word]) -> str:
 
 
 def _mentions(element: Element, text: str) -> bool:
-    """Whether the text holds a word of each of the element's mentions, as heard or nearly so."""
+    """Whether the text holds a word of each of the element's mentions, as heard or nearly so.
+
+    Where a wording was read out all but letter for letter, a word that is not there was misheard:
+    unless it turns the meaning around, as `not` does.
+    """
     words = text.split()
-    return all(
-        any(_said(option.strip().lower(), text, words) for option in mention.split("|"))
-        for mention in element.mentions
+    lost = [each for each in element.mentions if not _said_any(each, text, words)]
+    if not lost:
+        return True
+    forgivable = lexicon.NEGATIONS.isdisjoint(word for each in lost for word in _options(each))
+    return forgivable and _letters(element, text) >= READ_OUT
+
+
+def _said_any(mention: str, text: str, words: Sequence[str]) -> bool:
+    return any(
+        fuzz.partial_ratio(option, text) >= ALIKE
+        if " " in option
+        else any(fuzz.ratio(option, word) >= ALIKE for word in words)
+        for option in _options(mention)
     )
 
 
-def _said(option: str, text: str, words: Sequence[str]) -> bool:
-    if " " in option:
-        return fuzz.partial_ratio(option, text) >= ALIKE
-    return any(fuzz.ratio(option, word) >= ALIKE for word in words)
+def _options(mention: str) -> list[str]:
+    return [option.strip().lower() for option in mention.split("|")]
+
+
+def _letters(element: Element, text: str) -> float:
+    """The largest share of letters that the text has in common with a wording."""
+    return max(fuzz.ratio(text, " ".join(tokens(each))) for each in element.wordings) / 100

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from callscope.acts import AgentAct
+from callscope.dialogue import live_start
 from callscope.pipeline import Progress
 from callscope.types import Role, Utterance
 from services.score import names
@@ -51,12 +52,12 @@ class Reading:
     @property
     def agent_start(self) -> float | None:
         """Start of the agent's first live words; None where no agent was heard."""
-        return next((u.start for u in self.utterances if _speaks(u, Role.AGENT)), None)
+        return live_start(self.utterances)
 
     @property
     def customer_heard(self) -> bool:
         """Whether a customer said anything beyond backchannels."""
-        return any(_speaks(utterance, Role.CUSTOMER) for utterance in self.utterances)
+        return live_start(self.utterances, Role.CUSTOMER) is not None
 
     @property
     def end(self) -> float:
@@ -95,11 +96,19 @@ class Reader:
         return Reading(tuple(utterances), findings, vectors)
 
 
+_HURTING = frozenset({AgentAct.DISMISSIVE, AgentAct.BLAMING})
+_HELPING = frozenset(
+    {
+        AgentAct.EMOTIONAL_ACKNOWLEDGEMENT,
+        AgentAct.UNDERSTANDING,
+        AgentAct.REASSURANCE,
+        AgentAct.RAPPORT,
+        AgentAct.PROPOSAL,
+        AgentAct.NEXT_STEPS,
+    }
+)
+
 _HEADED: tuple[tuple[Role, Speaker], ...] = ((Role.AGENT, "agent"), (Role.CUSTOMER, "customer"))
-
-
-def _speaks(utterance: Utterance, role: Role) -> bool:
-    return utterance.role is role and not utterance.backchannel and bool(utterance.words)
 
 
 def _headed(sentence: Sentence, role: Role) -> bool:
@@ -116,9 +125,21 @@ def _probabilities(
     texts = [sentences[row].text for row in rows]
     found = group.probabilities(vectors[rows], texts, contexts)
     return [
-        {act: round(float(p), DECIMALS) for act, p in zip(group.acts, row, strict=True)}
-        for row in found
+        _settled({act: float(p) for act, p in zip(group.acts, row, strict=True)}) for row in found
     ]
+
+
+def _settled(found: dict[str, float]) -> dict[str, float]:
+    """A sentence that helps does not hurt: of two contrary acts the likelier rules the other out.
+
+    "I understand, but that's the policy" is not understanding; "waiting is no fun" is no brush-off.
+    """
+    sides = (_HELPING, _HURTING)
+    helps, hurts = (max((found.get(act, 0.0) for act in side), default=0.0) for side in sides)
+    weaker, stronger = (_HURTING, helps) if helps > hurts else (_HELPING, hurts)
+    return {
+        act: round(p * (1 - stronger) if act in weaker else p, DECIMALS) for act, p in found.items()
+    }
 
 
 def _context(sentences: Sequence[Sentence], vectors: Floats, row: int) -> Context:

@@ -1,0 +1,234 @@
+"""Rubrics: every problem at once, each with its line; a digest of the content alone."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callscope import rubric
+from callscope.errors import InvalidRubric
+from callscope.types import RubricRef
+
+SHIPPED = sorted((Path(__file__).parents[2] / "services/score/rubrics").glob("*.yaml"))
+
+SOUND = """\
+id: small
+version: "1"
+title: Small
+behaviors:
+  - id: empathy
+    title: Empathy
+    question: Was there any?
+    weight: 60
+    window: {first_seconds: 30}
+    opportunity: {any_of: [emotion]}
+    acts:
+      - any_of: [apology, understanding]
+        points: 100
+  - id: notices
+    title: Notices
+    question: Were they given?
+    weight: 40
+    detector: disclosures
+events:
+  - id: payment
+    title: a payment
+    words: [card number]
+disclosures:
+  - id: recording
+    title: Recording
+    deadline: {before: payment}
+    required_when: [payment]
+    elements:
+      - id: recorded
+        wordings: [this call is recorded]
+"""
+
+
+def said(text: str) -> list[str]:
+    return [str(problem) for problem in rubric.problems(text)]
+
+
+def changed(*changes: tuple[str, str]) -> str:
+    text = SOUND
+    for before, after in changes:
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    return text
+
+
+def test_a_sound_rubric_becomes_values() -> None:
+    loaded = rubric.load(SOUND)
+    assert [behavior.id for behavior in loaded.behaviors] == ["empathy", "notices"]
+    assert loaded.behaviors[0].window.first_seconds == 30
+    assert loaded.disclosures[0].elements[0].wordings == ("this call is recorded",)
+    assert loaded.thresholds.review_confidence == 0.6
+    assert loaded.ref == RubricRef("small", "1", loaded.digest)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_rubrics_are_sound_and_named_by_their_id(path: Path) -> None:
+    loaded = rubric.load(path.read_text(encoding="utf-8"))
+    assert loaded.id == path.stem
+
+
+def test_three_rubrics_ship() -> None:
+    assert [path.stem for path in SHIPPED] == ["collections", "general", "sales"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (('version: "1"', "version: 1.0"), "line 2: version: should be text: put it in quotes"),
+        (("title: Small\n", ""), "line 1: title: is missing"),
+        (("id: small", "id: Small Talk"), "line 1: id: string should match pattern"),
+        (
+            ("window: {first_seconds: 30}", "windwo: {first_seconds: 30}"),
+            "line 9: behaviors[0].windwo: unknown field (did you mean window?)",
+        ),
+        (("weight: 60", "weight: lots"), "line 8: behaviors[0].weight: input should be a valid"),
+        (("weight: 60", "weight: true"), "line 8: behaviors[0].weight: input should be a valid"),
+        (("weight: 60", "weight: .nan"), "line 8: behaviors[0].weight: input should be a finite"),
+        (("weight: 60", "weight: 50"), "line 4: behaviors: the weights add up to 90, not 100"),
+        (
+            ("detector: disclosures", "detector: magic"),
+            "line 18: behaviors[1].detector: input should be 'acts' or 'disclosures'",
+        ),
+        (
+            ("{first_seconds: 30}", "{first_seconds: 30, last_seconds: 5}"),
+            "line 9: behaviors[0].window: needs exactly one of",
+        ),
+        (
+            ("{first_seconds: 30}", "{first_seconds: 0}"),
+            "line 9: behaviors[0].window.first_seconds: input should be greater than 0",
+        ),
+        (("{first_seconds: 30}", "{}"), "line 9: behaviors[0].window: needs exactly one of"),
+        (
+            ("{first_seconds: 30}", "{first_seconds: 30, seconds: 5}"),
+            "line 9: behaviors[0].window.seconds: goes with after only",
+        ),
+        (
+            ("{first_seconds: 30}", "{after: nothing}"),
+            "line 9: behaviors[0].window.after: no event nothing is defined",
+        ),
+        (
+            ("any_of: [emotion]", "any_of: [apology]"),
+            "line 10: behaviors[0].opportunity.any_of[0]: input should be 'emotion'",
+        ),
+        (
+            ("[apology, understanding]", "[]"),
+            "line 12: behaviors[0].acts[0].any_of: should be a list with at least one item",
+        ),
+        (
+            ("[apology, understanding]", "apology"),
+            "line 12: behaviors[0].acts[0].any_of: should be a list",
+        ),
+        (("points: 100", "points: 99"), "line 5: behaviors[0]: its points add up to 99"),
+        (("id: notices", "id: empathy"), "line 14: behaviors[1].id: empathy is used twice"),
+        (
+            (
+                "    detector: disclosures",
+                "    detector: disclosures\n    window: {last_seconds: 9}",
+            ),
+            "line 19: behaviors[1].window: has no effect with the detector disclosures",
+        ),
+        (("words: [card number]", "said_by: agent"), "line 20: events[0]: needs wordings or words"),
+        (
+            ("{before: payment}", "{before: later}"),
+            "line 26: disclosures[0].deadline.before: no event later is defined",
+        ),
+        (
+            ("{before: payment}", "{before: payment, seconds: 9}"),
+            "line 26: disclosures[0].deadline: needs exactly one of seconds, before",
+        ),
+        (
+            ("[payment]", "[payment, refund]"),
+            "line 27: disclosures[0].required_when[1]: no event refund is defined",
+        ),
+        (
+            ("wordings: [this call is recorded]", "wordings: []"),
+            "line 30: disclosures[0].elements[0].wordings: should be a list with at least one",
+        ),
+        (
+            ("title: Small", "title: Small\nthresholds: {partial: 80}"),
+            "line 4: thresholds: partial",
+        ),
+    ],
+)
+def test_each_problem_is_reported_at_its_line(change: tuple[str, str], expected: str) -> None:
+    (problem,) = said(changed(change))
+    assert problem.startswith(expected)
+
+
+def test_all_problems_come_at_once_in_order_of_line() -> None:
+    text = changed(
+        ('version: "1"', "version: 1"),
+        ("weight: 60", "wieght: 60"),
+        ("points: 100", "points: 1e99"),
+        ("{before: payment}", "{before: never}"),
+    )
+    with pytest.raises(InvalidRubric) as caught:
+        rubric.load(text, "mine.yaml")
+    lines = caught.value.details["problems"].splitlines()
+    assert caught.value.message.startswith(f"mine.yaml has {len(lines)} problems: line 2: version")
+    assert [line.split(":")[0] for line in lines] == [
+        *("line 2", "line 5", "line 8", "line 13", "line 26"),
+    ]
+    assert all(line in caught.value.message for line in lines)
+
+
+def test_the_error_survives_a_workflow_that_stores_it() -> None:
+    with pytest.raises(InvalidRubric) as caught:
+        rubric.load("id: x")
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own bytes
+    assert (again.message, again.details) == (caught.value.message, caught.value.details)
+
+
+def test_a_rubric_of_many_problems_shows_the_first_fifty() -> None:
+    lines = [f"field{n}: 1" for n in range(200)]
+    with pytest.raises(InvalidRubric) as caught:
+        rubric.load("\n".join(lines))
+    assert len(caught.value.details["problems"].splitlines()) == 50
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("id: small", "# a comment\nid: small"),
+        ('version: "1"\ntitle: Small', 'title: Small\nversion: "1"'),
+        ("{first_seconds: 30}", "{first_seconds: 30.0}"),
+        ("    weight: 60", "    weight: 60\n    detector: acts\n    auto_fail: false"),
+        ("title: Small", "title: Small\nthresholds: {delivered: 70}"),
+    ],
+    ids=["comment", "order", "30 and 30.0", "defaults", "default thresholds"],
+)
+def test_the_digest_ignores_what_means_nothing(change: tuple[str, str]) -> None:
+    assert rubric.load(changed(change)).digest == rubric.load(SOUND).digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ('version: "1"', 'version: "2"'),
+        ("{first_seconds: 30}", "{first_seconds: 31}"),
+        ("[apology, understanding]", "[apology]"),
+        ("this call is recorded", "this call is taped"),
+        ("title: Small", "title: Small\nthresholds: {delivered: 71}"),
+    ],
+)
+def test_the_digest_knows_what_means_something(change: tuple[str, str]) -> None:
+    assert rubric.load(changed(change)).digest != rubric.load(SOUND).digest
+
+
+@given(st.text(max_size=60))
+def test_any_text_gives_a_rubric_or_its_problems(text: str) -> None:
+    assert rubric.problems(text) != ()
+
+
+@given(st.lists(st.sampled_from(SOUND.splitlines()), max_size=40))
+def test_lines_in_any_order_give_a_rubric_or_its_problems(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    if not rubric.problems(text):
+        assert rubric.load(text).behaviors

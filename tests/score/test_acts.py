@@ -1,0 +1,132 @@
+"""Acts in sentences that no example of ours holds, as the shipped heads find them."""
+
+import pytest
+
+from callscope.types import Role
+from services.score.reading import FOUND, Reader
+from tests.score.conversations import Line, conversation
+
+
+def acts_of(reader: Reader, *lines: Line) -> set[str]:
+    """The acts found in the last line."""
+    read = reader.read(conversation(lines), lambda _: None)
+    last = len(lines) - 1
+    return {
+        act
+        for finding in read.findings
+        if finding.sentence.utterance == last
+        for act, probability in finding.probabilities.items()
+        if probability >= FOUND
+    }
+
+
+TOLD = [
+    ("My mother-in-law had a stroke on Sunday.", "That's such a frightening thing to go through."),
+    ("The bus never came and I missed the exam.", "How upsetting, after all that studying."),
+    ("I lost my sister in January.", "I'm so sorry for the loss of your sister."),
+    ("They gave my seat to somebody else.", "I can hear how angry that made you."),
+    ("i can't stop worrying about the letter", "it sounds like you've been really anxious"),
+]
+
+
+@pytest.mark.parametrize(("customer", "agent"), TOLD)
+def test_an_answer_to_a_feeling_is_emotional_acknowledgement(
+    reader: Reader, customer: str, agent: str
+) -> None:
+    found = acts_of(reader, ("customer", customer), ("agent", agent))
+    assert "emotional_acknowledgement" in found
+
+
+EMPATHY = {"emotional_acknowledgement", "understanding", "apology", "reassurance"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Sorry, that color is unavailable.",
+        "Sorry, what was that last digit?",
+        "I'm sorry, could you say the name once more?",
+        "Sorry, we have no rooms for the fourth.",
+        "I'm sorry, I can't find a reservation under that number.",
+        "Okay, and the model number?",
+        "Your parcel left the depot this morning.",
+        "That's a feature of the larger plan.",
+        "This call may be monitored or recorded for quality and training purposes.",
+        "one moment while i pull that up",
+    ],
+)
+def test_procedure_is_no_empathy(reader: Reader, said: str) -> None:
+    assert not acts_of(reader, ("customer", "Hi, it's about my order."), ("agent", said)) & EMPATHY
+
+
+@pytest.mark.parametrize(
+    ("act", "customer", "agent"),
+    [
+        ("apology", "Nobody rang me back.", "I apologize that nobody returned your call."),
+        ("understanding", "I need it by noon.", "I completely understand, noon matters to you."),
+        ("reassurance", "What if it fails again?", "Don't worry, I'll take care of it for you."),
+        ("reflection", "It only rattles when it's cold.", "So it just rattles in the cold."),
+        ("paraphrase_check", "And only then.", "Have I got that right?"),
+        ("open_question", "Hello.", "What can I do for you this morning?"),
+        ("closed_question", "Hello.", "Could I take your surname, please?"),
+        ("discovery_question", "It stopped.", "When did it first stop working?"),
+        ("greeting_name", "Hello.", "Thanks for calling Oakfield Water, this is Tariq."),
+        ("rapport", "It's our anniversary.", "Happy anniversary, have a wonderful dinner!"),
+        ("proposal", "It's too much.", "I could split the payment over three months."),
+        ("next_steps", "And now?", "You'll get the new router by Thursday."),
+        ("confirm_resolved", "Okay.", "Is there anything else I can do for you today?"),
+        ("recap", "Great.", "So to sum up, I've moved the date and waived the fee."),
+        ("dismissive", "I waited all day.", "That's not my problem."),
+        ("blaming", "It doesn't start.", "You should have read the manual first."),
+        ("name_use", "My name is Veronica Hale.", "Thanks a lot, Veronica."),
+    ],
+)
+def test_an_act_is_found(reader: Reader, act: str, customer: str, agent: str) -> None:
+    assert act in acts_of(reader, ("customer", customer), ("agent", agent))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("what do you usually use the boat for", "open_question"),
+        ("could you give me your postcode", "closed_question"),
+        ("tell me how it all started", "open_question"),
+        ("is the green lamp blinking", "closed_question"),
+    ],
+)
+def test_a_question_needs_no_question_mark(reader: Reader, asked: tuple[str, str]) -> None:
+    said, act = asked
+    assert act in acts_of(reader, ("customer", "hello there"), ("agent", said))
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        ("emotion", "I'm so angry about this."),
+        ("problem", "The dishwasher you sold me is flooding the kitchen."),
+        ("question", "When does the office open?"),
+        ("vulnerability", "My husband just died."),
+    ],
+)
+def test_what_calls_for_an_answer_is_found(reader: Reader, act: str, said: str) -> None:
+    assert act in acts_of(reader, ("agent", "Hello."), ("customer", said))
+
+
+@pytest.mark.parametrize("said", ["It's for two people.", "Yes, that's me.", "A Visa card."])
+def test_business_calls_for_none(reader: Reader, said: str) -> None:
+    found = acts_of(reader, ("agent", "Hello."), ("customer", said))
+    assert not found & {"emotion", "problem", "vulnerability"}
+
+
+@pytest.mark.parametrize("speaker", ["ivr", "unknown"])
+def test_voices_without_a_part_in_the_call_do_nothing(reader: Reader, speaker: str) -> None:
+    assert acts_of(reader, (speaker, "I'm so sorry to hear that, how can I help?")) == set()
+
+
+def test_backchannels_do_nothing(reader: Reader) -> None:
+    from dataclasses import replace
+
+    (line,) = conversation([("agent", "I understand.")])
+    read = reader.read([replace(line, backchannel=True)], lambda _: None)
+    assert [dict(finding.probabilities) for finding in read.findings] == [{}]
+    assert read.by(Role.AGENT) == ()

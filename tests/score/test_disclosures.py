@@ -1,0 +1,140 @@
+"""Disclosures: in other words, misheard, half read, absent, late, or in the wrong mouth."""
+
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from callscope.pipeline import RubricSource
+from callscope.types import DisclosureResult, DisclosureStatus
+from services.score.engine import ScoreEngine
+from tests.score.conversations import Line, conversation, talk
+
+MIRANDA = (
+    "This is an attempt to collect a debt, and any information obtained will be used for that"
+    " purpose. This communication is from a debt collector."
+)
+OWING: Line = ("agent", "I'm calling about the four hundred dollars you owe.")
+
+
+def result(
+    engine: ScoreEngine, name: str, lines: Sequence[Line], rubric: str = "general"
+) -> DisclosureResult:
+    card = engine.score(conversation(lines), talk(), RubricSource(name=rubric), lambda _: None)
+    return next(each for each in card.disclosures if each.disclosure == name)
+
+
+def recording(engine: ScoreEngine, said: str) -> DisclosureResult:
+    return result(engine, "recording", [("agent", said), ("customer", "Hi, it's about my bill.")])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "This call may be monitored or recorded for quality and training purposes.",
+        "Just to let you know, we record all our calls to help us improve our service.",
+        "You're on a recorded line, and we use the recordings for training our staff.",
+        "for quality assurance your call is being recorded today",
+    ],
+)
+def test_the_notice_counts_in_other_words(engine: ScoreEngine, said: str) -> None:
+    notice = recording(engine, said)
+    assert notice.status is DisclosureStatus.DELIVERED
+    assert (notice.coverage, notice.missing_elements, notice.on_time) == (1.0, (), True)
+
+
+@pytest.mark.parametrize("said", ["Hello, calls are recorded here.", "We're on a recorded line."])
+def test_half_a_notice_is_partial(engine: ScoreEngine, said: str) -> None:
+    notice = recording(engine, said)
+    assert notice.status is DisclosureStatus.PARTIAL
+    assert (notice.coverage, notice.missing_elements) == (0.5, ("purpose",))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Hello, Oakfield Water, how can I help?",
+        "I'll make a record of that on the account.",
+        "Your meter reading was recorded in June.",
+    ],
+)
+def test_what_only_sounds_alike_is_no_notice(engine: ScoreEngine, said: str) -> None:
+    notice = recording(engine, said)
+    assert (notice.status, notice.evidence) == (DisclosureStatus.MISSING, ())
+
+
+def test_the_customer_cannot_say_it_for_the_agent(engine: ScoreEngine) -> None:
+    said = "This call may be monitored or recorded for quality and training purposes."
+    lines: list[Line] = [("agent", "Hello, how can I help?"), ("customer", said)]
+    assert result(engine, "recording", lines).status is DisclosureStatus.MISSING
+
+
+def test_a_notice_that_comes_too_late_says_so(engine: ScoreEngine) -> None:
+    said = "This call may be recorded for quality and training purposes."
+    lines: list[Line] = [
+        ("agent", "Hello."),
+        ("customer", "so " * 250 + "yes."),
+        ("agent", said),
+    ]
+    notice = result(engine, "recording", lines)
+    assert (notice.status, notice.on_time) == (DisclosureStatus.DELIVERED, False)
+    assert "too late" in notice.explanation
+
+
+def test_each_element_is_quoted_where_it_was_said(engine: ScoreEngine) -> None:
+    lines: list[Line] = [("agent", "Good morning."), ("customer", "Hi."), OWING, ("agent", MIRANDA)]
+    miranda = result(engine, "mini_miranda", lines)
+    quotes = {each.label: each.quote for each in miranda.evidence}
+    assert set(quotes) == {"attempt", "use", "collector"}
+    assert "attempt to collect a debt" in quotes["attempt"]
+    assert quotes["collector"] == "This communication is from a debt collector."
+    assert miranda.words_per_minute == pytest.approx(60 / 0.3, rel=0.05)
+
+
+def test_a_missing_one_quotes_what_called_for_it(engine: ScoreEngine) -> None:
+    miranda = result(engine, "mini_miranda", [OWING, ("customer", "What for?")])
+    assert miranda.status is DisclosureStatus.MISSING
+    assert [each.quote for each in miranda.evidence] == [OWING[1]]
+
+
+def test_a_half_read_script_names_what_is_missing(engine: ScoreEngine) -> None:
+    half = ("agent", "This is an attempt to collect a debt.")
+    miranda = result(engine, "mini_miranda", [OWING, ("customer", "What for?"), half])
+    assert miranda.status is DisclosureStatus.PARTIAL
+    assert miranda.missing_elements == ("use", "collector")
+
+
+def test_nothing_that_called_for_it_leaves_it_not_required(engine: ScoreEngine) -> None:
+    lines: list[Line] = [
+        ("agent", "Hello."),
+        ("customer", "When do you open?"),
+        ("agent", "At ten."),
+    ]
+    miranda = result(engine, "mini_miranda", lines)
+    assert (miranda.status, miranda.coverage) == (DisclosureStatus.NOT_REQUIRED, None)
+    assert miranda.missing_elements == ()
+
+
+def test_said_in_full_it_counts_though_nothing_called_for_it(engine: ScoreEngine) -> None:
+    said = "By giving me your card details you authorize a one time charge of the amount stated."
+    payment = result(engine, "payment_auth", [("agent", said), ("customer", "I'll wait.")])
+    assert payment.status is DisclosureStatus.DELIVERED
+
+
+def test_before_an_event_means_before(engine: ScoreEngine) -> None:
+    early = [("agent", MIRANDA), ("customer", "I see."), OWING]
+    late = [OWING, ("customer", "I see."), ("agent", MIRANDA)]
+    times = [
+        result(engine, "mini_miranda", lines, "collections").on_time for lines in (early, late)
+    ]
+    assert times == [True, False]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_word_in_ten_misheard_is_forgiven(engine: ScoreEngine, seed: int) -> None:
+    words = MIRANDA.split()
+    chance = random.Random(seed)  # noqa: S311 - a repeatable accident
+    for place in chance.sample(range(len(words)), len(words) // 10):
+        words[place] = chance.choice(["uh", "the", words[place][:-2] or "a", words[place] + "s"])
+    lines = [OWING, ("customer", "What for?"), ("agent", " ".join(words))]
+    assert result(engine, "mini_miranda", lines).status is DisclosureStatus.DELIVERED

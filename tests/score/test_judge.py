@@ -1,0 +1,185 @@
+"""From probabilities, timing and opportunity to outcomes, without any model."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from callscope.acts import AgentAct, CustomerAct
+from callscope.rubric import (
+    ActPoints,
+    Behavior,
+    Event,
+    MetricPoints,
+    Opportunity,
+    Penalty,
+    Thresholds,
+    Window,
+)
+from callscope.types import BehaviorScore, Metrics, Outcome, Polarity
+from services.score.events import Heard
+from services.score.judge import Case, judge
+from services.score.reading import Reading
+from services.score.sentences import Sentence, split
+from tests.score.conversations import Line, conversation, reading, talk
+
+EMPATHY = Behavior(
+    id="empathy",
+    title="Empathy",
+    question="Was there any?",
+    weight=100,
+    window=Window(first_seconds=30),
+    opportunity=Opportunity((CustomerAct.EMOTION, CustomerAct.PROBLEM)),
+    acts=(
+        ActPoints((AgentAct.UNDERSTANDING,), points=100),
+        ActPoints((AgentAct.APOLOGY,), points=50),
+    ),
+    penalties=(Penalty((AgentAct.DISMISSIVE,), points=60),),
+)
+CALL: tuple[Line, ...] = (
+    ("agent", "Hello, how can I help?"),
+    ("customer", "My phone is broken."),
+    ("agent", "What is your number?"),
+    ("customer", "Five five five."),
+)
+PROBLEM = {1: {"problem": 0.9}}
+
+
+def case(read: Reading, metrics: Metrics | None = None, **heard: Heard) -> Case:
+    return Case(read, metrics or talk(), heard, Thresholds())
+
+
+def judged(
+    found: Mapping[int, Mapping[str, float]],
+    behavior: Behavior = EMPATHY,
+    lines: tuple[Line, ...] = CALL,
+    metrics: Metrics | None = None,
+) -> BehaviorScore:
+    return judge(behavior, case(reading(conversation(lines), found), metrics))
+
+
+def test_the_act_in_the_window_delivers() -> None:
+    score = judged({**PROBLEM, 2: {"understanding": 0.8}})
+    assert (score.outcome, score.score) == (Outcome.DELIVERED, 100)
+    assert score.confidence == pytest.approx(0.8)
+    (evidence,) = score.evidence
+    assert (evidence.quote, evidence.label) == ("What is your number?", "understanding")
+    assert evidence.polarity is Polarity.FOR
+
+
+def test_half_the_points_are_partial() -> None:
+    assert judged({**PROBLEM, 2: {"apology": 0.9}}).outcome is Outcome.PARTIAL
+
+
+def test_a_missed_opportunity_quotes_the_customer() -> None:
+    score = judged(PROBLEM)
+    assert (score.outcome, score.score) == (Outcome.MISSED, 0)
+    (evidence,) = score.evidence
+    assert evidence.polarity is Polarity.MISSED_OPPORTUNITY
+    assert (evidence.quote, evidence.utterance) == ("My phone is broken.", 1)
+    assert "problem at 0:03" in score.explanation
+
+
+def test_confidence_in_a_miss_needs_a_sure_opportunity() -> None:
+    assert judged({1: {"problem": 0.6}}).confidence == pytest.approx(0.6)
+
+
+def test_without_an_opportunity_there_is_no_score() -> None:
+    score = judged({1: {"problem": 0.3}})
+    assert (score.outcome, score.score, score.evidence) == (Outcome.NO_OPPORTUNITY, None, ())
+    assert score.confidence == pytest.approx(0.7)
+
+
+def test_an_opportunity_nobody_could_answer_in_time_is_none() -> None:
+    late = (*CALL[:1], ("customer", "well " * 95 + "so."), ("customer", "It hurts."), CALL[2])
+    score = judged({2: {"emotion": 0.9}, 3: {"understanding": 0.9}}, lines=late)
+    assert score.outcome is Outcome.NO_OPPORTUNITY
+
+
+def test_the_act_delivers_even_where_the_opportunity_was_not_found() -> None:
+    assert judged({2: {"understanding": 0.9}}).outcome is Outcome.DELIVERED
+
+
+def test_the_act_counts_only_inside_the_window() -> None:
+    talkative = (*CALL, ("customer", "word " * 100), ("agent", "I see why."))
+    places = {each.text: i for i, each in enumerate(_sentences(talkative))}
+    score = judged({**PROBLEM, places["I see why."]: {"understanding": 0.9}}, lines=talkative)
+    assert score.outcome is Outcome.MISSED
+
+
+def test_the_window_begins_with_the_agents_live_words() -> None:
+    waiting: tuple[Line, ...] = (("ivr", "please hold " * 60), *CALL)
+    first = len(_sentences(waiting[:1]))
+    found = {first + 1: {"problem": 0.9}, first + 2: {"understanding": 0.9}}
+    assert judged(found, lines=waiting).outcome is Outcome.DELIVERED
+
+
+def test_an_offense_costs_points_and_is_quoted_against() -> None:
+    score = judged({**PROBLEM, 2: {"understanding": 0.9, "dismissive": 0.9}})
+    assert (score.outcome, score.score) == (Outcome.PARTIAL, 40)
+    assert {each.polarity for each in score.evidence} == {Polarity.FOR, Polarity.AGAINST}
+
+
+def test_what_a_backchannel_says_is_no_act() -> None:
+    utterances = [*conversation(CALL)]
+    utterances[2] = replace(utterances[2], backchannel=True)
+    found = {**PROBLEM, 2: {"understanding": 0.9}}
+    assert judge(EMPATHY, case(reading(utterances, found))).outcome is Outcome.NO_OPPORTUNITY
+
+
+def test_a_call_without_an_agent_is_not_assessable() -> None:
+    score = judged(PROBLEM, lines=(CALL[1], CALL[1], CALL[3]))
+    assert (score.outcome, score.score, score.evidence) == (Outcome.NOT_ASSESSABLE, None, ())
+
+
+def test_a_call_without_a_customer_is_not_assessable() -> None:
+    assert judged({}, lines=CALL[:1]).outcome is Outcome.NOT_ASSESSABLE
+
+
+def test_an_empty_call_is_not_assessable() -> None:
+    assert judged({}, lines=()).outcome is Outcome.NOT_ASSESSABLE
+
+
+LISTENING = replace(
+    EMPATHY,
+    window=Window(),
+    opportunity=None,
+    acts=(ActPoints((AgentAct.REFLECTION,), points=60),),
+    metrics=(MetricPoints("interruptions_per_minute", points=40, full_at=0, none_at=2),),
+    penalties=(),
+)
+
+
+def test_timing_counts() -> None:
+    found = {2: {"reflection": 0.9}}
+    scores = [judged(found, LISTENING, metrics=talk(interruptions=n)).score for n in range(4)]
+    assert scores == [100, 80, 60, 60]
+
+
+def test_a_metric_that_the_call_does_not_have_is_not_guessed() -> None:
+    slow = replace(
+        LISTENING,
+        metrics=(MetricPoints("response_latency", points=40, full_at=1, none_at=5),),
+    )
+    score = judged({2: {"reflection": 0.9}}, slow, metrics=talk(latency=None))
+    assert score.outcome is Outcome.NOT_ASSESSABLE
+    assert "response_latency" in score.explanation
+
+
+def test_a_window_after_an_event_waits_for_it() -> None:
+    after = replace(EMPATHY, window=Window(after="payment", seconds=30))
+    read = reading(conversation(CALL), {**PROBLEM, 0: {"understanding": 0.9}})
+    assert judge(after, case(read)).outcome is Outcome.NO_OPPORTUNITY
+    heard = Heard(Event("payment", "a payment"), read.findings[1], 1.0)
+    assert judge(after, case(read, payment=heard)).outcome is Outcome.MISSED
+
+
+def test_the_last_seconds_count_back_from_the_end() -> None:
+    closing = replace(EMPATHY, window=Window(last_seconds=4), opportunity=None)
+    lines = (*CALL, ("agent", "Goodbye then."))
+    assert judged({4: {"understanding": 0.9}}, closing, lines).outcome is Outcome.DELIVERED
+    assert judged({0: {"understanding": 0.9}}, closing, lines).outcome is Outcome.MISSED
+
+
+def _sentences(lines: tuple[Line, ...]) -> tuple[Sentence, ...]:
+    return split(conversation(lines))

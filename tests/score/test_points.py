@@ -1,0 +1,114 @@
+"""The arithmetic of scores, and the probability of each."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callscope.acts import AgentAct
+from callscope.rubric import ActPoints, MetricPoints, Penalty, Thresholds
+from callscope.types import Outcome
+from services.score.points import (
+    combine,
+    metric_points,
+    outcome_of,
+    outcome_probability,
+    part_of,
+)
+
+ANY = (AgentAct.APOLOGY,)
+THRESHOLDS = Thresholds(delivered=70, partial=35)
+
+probabilities = st.lists(st.floats(0, 1), max_size=12)
+rules = st.one_of(
+    st.builds(ActPoints, st.just(ANY), st.integers(0, 100), st.integers(1, 5)),
+    st.builds(Penalty, st.just(ANY), st.integers(0, 100), st.integers(0, 100)),
+)
+
+
+def test_points_come_in_full_at_the_count_and_in_proportion_below() -> None:
+    rule = ActPoints(ANY, points=60, count=3)
+    counts = [part_of(rule, [0.9] * found)[0] for found in range(5)]
+    assert counts == [0, 20, 40, 60, 60]
+
+
+def test_penalties_add_up_to_their_limit() -> None:
+    rule = Penalty(ANY, points=30, at_most=70)
+    assert [part_of(rule, [0.9] * found)[0] for found in range(4)] == [0, -30, -60, -70]
+
+
+def test_an_act_counts_from_one_half() -> None:
+    rule = ActPoints(ANY, points=100)
+    assert part_of(rule, [0.4999])[0] == 0
+    assert part_of(rule, [0.5])[0] == 100
+
+
+@pytest.mark.parametrize(("value", "points"), [(0, 40), (1, 20), (2, 0), (5, 0), (-1, 40)])
+def test_a_metric_gives_points_on_a_straight_line(value: float, points: float) -> None:
+    rule = MetricPoints("interruptions_per_minute", points=40, full_at=0, none_at=2)
+    assert metric_points(rule, value) == points
+
+
+def test_a_metric_may_be_better_when_higher() -> None:
+    rule = MetricPoints("backchannels_per_minute", points=10, full_at=4, none_at=0)
+    assert metric_points(rule, 3) == 7.5
+
+
+@pytest.mark.parametrize(
+    ("score", "outcome"),
+    [(100, "delivered"), (70, "delivered"), (69.99, "partial"), (35, "partial"), (34, "missed")],
+)
+def test_thresholds_decide_the_outcome(score: float, outcome: str) -> None:
+    assert outcome_of(score, THRESHOLDS) == outcome
+
+
+def test_confidence_is_the_probability_of_the_outcome() -> None:
+    score, spread = combine([part_of(ActPoints(ANY, points=100), [0.8])])
+    assert score == 100
+    assert outcome_probability(spread, Outcome.DELIVERED, THRESHOLDS) == pytest.approx(0.8)
+    assert outcome_probability(spread, Outcome.MISSED, THRESHOLDS) == pytest.approx(0.2)
+
+
+def test_independent_parts_multiply() -> None:
+    _, spread = combine(
+        [
+            part_of(ActPoints(ANY, points=50), [0.8]),
+            part_of(ActPoints(ANY, points=50), [0.5]),
+        ]
+    )
+    assert spread == pytest.approx({0.0: 0.1, 50.0: 0.5, 100.0: 0.4})
+
+
+def test_many_unlikely_sentences_do_not_make_a_likely_one() -> None:
+    _, spread = combine([part_of(ActPoints(ANY, points=100), [0.05] * 200)])
+    assert outcome_probability(spread, Outcome.MISSED, THRESHOLDS) == pytest.approx(0.95)
+
+
+@given(st.lists(st.tuples(rules, probabilities), max_size=5))
+def test_the_score_is_possible_and_the_spread_adds_up_to_one(
+    parts: list[tuple[ActPoints | Penalty, list[float]]],
+) -> None:
+    score, spread = combine(part_of(*part) for part in parts)
+    assert 0 <= score <= 100
+    assert sum(spread.values()) == pytest.approx(1)
+    assert all(0 <= each <= 100 for each in spread)
+    assert sum(
+        outcome_probability(spread, outcome, THRESHOLDS)
+        for outcome in (Outcome.DELIVERED, Outcome.PARTIAL, Outcome.MISSED)
+    ) == pytest.approx(1)
+
+
+@given(probabilities, st.floats(0.5, 1), rules)
+def test_one_more_act_never_hurts_and_one_more_offense_never_helps(
+    found: list[float], more: float, rule: ActPoints | Penalty
+) -> None:
+    before, after = part_of(rule, found)[0], part_of(rule, [*found, more])[0]
+    assert after <= before if isinstance(rule, Penalty) else after >= before
+    assert combine([(50.0, {50.0: 1.0}), part_of(rule, found)])[0] >= 0
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0]), max_size=8), rules)
+def test_where_all_is_certain_the_score_is(found: list[float], rule: ActPoints | Penalty) -> None:
+    score, spread = combine([(60.0, {60.0: 1.0}), part_of(rule, found)])
+    likely = max(spread, key=lambda each: spread[each])
+    assert spread[likely] == pytest.approx(1)
+    assert score == pytest.approx(likely, abs=0.01)
