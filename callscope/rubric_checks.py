@@ -80,7 +80,7 @@ def _thresholds(data: Fields) -> Iterator[Finding]:
 
 def _points(path: Path, behavior: Fields) -> Iterator[Finding]:
     parts = [*_each(behavior, path, "acts"), *_each(behavior, path, "metrics")]
-    points = [part.get("points") for _, part in parts]
+    points: list[Any] = [part.get("points") for _, part in parts]
     match behavior.get("detector", "acts"):
         case "disclosures":
             for name in ("acts", "metrics", "penalties", "opportunity", "window"):

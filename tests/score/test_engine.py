@@ -42,7 +42,10 @@ def card(engine: ScoreEngine) -> Scorecard:
 
 
 def all_evidence(card: Scorecard) -> list[Evidence]:
-    return [e for each in (*card.behaviors, *card.disclosures) for e in each.evidence]
+    return [
+        *(e for behavior in card.behaviors for e in behavior.evidence),
+        *(e for disclosure in card.disclosures for e in disclosure.evidence),
+    ]
 
 
 def test_a_good_call_is_judged_good(card: Scorecard) -> None:
