@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,16 @@ def test_a_bad_value_is_refused_with_the_variables_name(
     monkeypatch.setenv("CALLSCOPE_PORT", "seven")
     with pytest.raises(InvalidSetting, match="CALLSCOPE_PORT"):
         kind.load()
+
+
+def test_settings_named_in_the_docs_exist() -> None:
+    known = {
+        f"{prefix}{name.upper()}"
+        for kind in SETTINGS
+        for prefix in ("CALLSCOPE_", f"CALLSCOPE_{kind.service.upper()}_")
+        for name in kind.model_fields
+    }
+    pages = " ".join(each.read_text(encoding="utf-8") for each in (ROOT / "docs").glob("*.md"))
+    named = set(re.findall(r"`(CALLSCOPE_[A-Z0-9_]+[A-Z0-9])(?:=[^`]*)?`", pages))
+    assert len(named) > 8
+    assert named <= known
