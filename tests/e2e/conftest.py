@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.e2e.collector import Collector, collecting
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -63,7 +65,15 @@ class Up:
 
 
 @pytest.fixture(scope="module")
-def up(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def up(
+    environment: Mapping[str, str], collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Up]:
     """All services in one process, on free ports, with a store of its own."""
     folder = tmp_path_factory.mktemp("up")
     http, grpc, metrics = (free_port() for _ in range(3))
@@ -73,6 +83,7 @@ def up(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory)
         "CALLSCOPE_GATEWAY_METRICS_PORT": str(metrics),
         "CALLSCOPE_GATEWAY_DATA_DIR": str(folder / "data"),
         "CALLSCOPE_GATEWAY_AUDIO_ROOTS": str(folder / "drop"),
+        "CALLSCOPE_OTLP_ENDPOINT": collector.endpoint,
     }
     for service in ("TRANSCRIBE", "DIARIZE", "SCORE"):
         settings[f"CALLSCOPE_{service}_PORT"] = "0"
