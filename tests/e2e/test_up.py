@@ -12,6 +12,7 @@ import pytest
 from callscope.v1 import gateway_pb2, gateway_pb2_grpc
 from tests.e2e.collector import Collector
 from tests.e2e.conftest import Up
+from tests.repo.test_monitoring import QUERIES
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +144,25 @@ def test_metrics_carry_the_contracts_names_and_no_ids(up: Up, uploaded: Any) -> 
     ):
         assert name in text
     assert uploaded["id"] not in text
+
+
+def test_every_query_of_rules_and_dashboards_answers_once_a_call_was_scraped(
+    prometheus: httpx.Client, uploaded: Any
+) -> None:
+    assert uploaded
+
+    def ask(query: str) -> Any:
+        answer = prometheus.get("/api/v1/query", params={"query": query})
+        assert answer.status_code == httpx.codes.OK, f"{query}: {answer.text}"
+        return answer.json()["data"]["result"]
+
+    deadline = time.monotonic() + 30
+    while not ask('callscope_calls_total{outcome="done"} > 0'):
+        assert time.monotonic() < deadline, "the services' metrics were not scraped"
+        time.sleep(0.5)
+    for query in QUERIES:
+        ask(query)
+    assert ask('ALERTS{alertstate="firing"}') == []
 
 
 def test_logs_carry_no_customer_words(up: Up, uploaded: Any) -> None:
