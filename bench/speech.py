@@ -12,7 +12,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -40,34 +40,50 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             print(shown)
         return
-    result = measure(options)
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(_json(result), encoding="utf-8")
+    result: Figures = {}
+    for result in measure(options):
+        if options.out:  # after each recording: what is measured is not lost
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            options.out.write_text(_json(result), encoding="utf-8")
     print(table.render(result))
 
 
-def measure(options: argparse.Namespace) -> Figures:
-    """Run all systems on all recordings; what `--add` finds in the file is kept and extended."""
+def measure(options: argparse.Namespace) -> Iterator[Figures]:
+    """Run all systems on all recordings, and tell the figures so far after each.
+
+    What `--add` finds in the file is kept and extended.
+    """
     cases = [
         case
         for folder in options.folders
-        for case in find_cases(folder.resolve())
+        for case in find_cases(folder)
         if not options.only or any(fnmatch(case.id, pattern) for pattern in options.only)
     ]
-    kept = _kept(options)
-    cases = [case for case in cases if case.id not in kept]
     if not cases:
-        if kept:
-            return _result(options, kept, {})
         sys.exit(f"no recordings in {', '.join(map(str, options.folders))}")
+    before = _before(options)
+    measured: dict[str, Figures] = dict(before.get("recordings", {}))
+    cases = [case for case in cases if case.id not in measured]
+    if not cases:
+        yield before
+        return
     root = Path(os.path.commonpath([case.file.parent for case in cases]))
     setup = Setup(root, options.models, options.model, options.threads, options.device)
+    machine = describe(_PACKAGES)
     with Trials(options.systems, setup, cases[0].file) as trials:
+        models = trials.models()
         for case in cases:
-            kept[case.id] = _measured(case, trials, options.runs)
-            print(f"{case.id}: {table.brief(kept[case.id])}", file=sys.stderr, flush=True)
-        return _result(options, kept, trials.models())
+            measured[case.id] = _measured(case, trials, options.runs)
+            print(f"{case.id}: {table.brief(measured[case.id])}", file=sys.stderr, flush=True)
+            yield {
+                "systems": options.systems,
+                "runs": options.runs,
+                "threads": options.threads,
+                "machine": machine,
+                "models": models,
+                "summary": summary(measured),
+                "recordings": measured,
+            }
 
 
 def _measured(case: Case, trials: Trials, times: int) -> Figures:
@@ -83,32 +99,17 @@ def _measured(case: Case, trials: Trials, times: int) -> Figures:
     }
 
 
-def _kept(options: argparse.Namespace) -> dict[str, Figures]:
+def _before(options: argparse.Namespace) -> Figures:
+    """What the file holds that is to be added to, if it was measured alike."""
     if not (options.add and options.out and options.out.exists()):
         return {}
-    before = json.loads(options.out.read_text(encoding="utf-8"))
+    before: Figures = json.loads(options.out.read_text(encoding="utf-8"))
     asked = {"systems": options.systems, "runs": options.runs, "threads": options.threads}
     if any(before[name] != value for name, value in asked.items()):
         sys.exit(
             f"{options.out} was measured otherwise: {before['systems']}, {before['runs']} runs"
         )
-    return dict(before["recordings"])
-
-
-def _result(
-    options: argparse.Namespace, recordings: dict[str, Figures], models: dict[str, str]
-) -> Figures:
-    if not models:
-        models = json.loads(options.out.read_text(encoding="utf-8"))["models"]
-    return {
-        "systems": options.systems,
-        "runs": options.runs,
-        "threads": options.threads,
-        "machine": describe(_PACKAGES),
-        "models": models,
-        "summary": summary(recordings),
-        "recordings": recordings,
-    }
+    return before
 
 
 def _json(result: Figures) -> str:
