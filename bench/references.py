@@ -3,7 +3,8 @@
 Beside `NAME.wav` (or any other recording) its truth is `NAME.rttm`, `NAME.stm`, `NAME.ctm`,
 `NAME.txt` or `NAME.json`; `ref.*` and `truth.*` hold for every recording of their folder. A
 `manifest.json` may say of a file that "no words" are to be expected. What several files know is
-put together: turns from RTTM, words from the JSON of the sample call, else CTM, STM or text.
+put together: turns from RTTM, words from the JSON of a synthesized call (`truth.json`, or
+`script.json` without times), else CTM, STM or text.
 """
 
 import json
@@ -19,7 +20,7 @@ __all__ = ["Account", "Case", "Said", "find_cases", "read_ctm", "read_rttm", "re
 _RECORDINGS = {
     ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".au", ".amr", ".gsm", ".webm",
 }  # fmt: skip
-_FOR_ALL = ("ref", "truth")
+_FOR_ALL = ("truth", "ref")
 _NO_WORDS = "no words"
 
 
@@ -76,25 +77,21 @@ def find_cases(folder: Path) -> Iterator[Case]:
 
 def _truth(file: Path) -> Account:
     account = Account()
-    for name in (file.stem, *_FOR_ALL):
-        found = {
-            suffix: path
-            for suffix in (".json", ".ctm", ".stm", ".txt", ".rttm")
-            if (path := file.with_name(name + suffix)).is_file()
-        }
-        for suffix, path in found.items():
+    suffixes = (".json", ".ctm", ".stm", ".txt", ".rttm")
+    names = [name + suffix for name in (file.stem, *_FOR_ALL) for suffix in suffixes]
+    for path in (file.with_name(name) for name in ("script.json", *names)):
+        if path.is_file():
             try:
-                account = _with(account, suffix, path)
+                account = _with(account, path)
             except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(
-                    f"{path} is no {suffix[1:].upper()} that we know: {error}"
-                ) from error
+                kind = path.suffix[1:].upper()
+                raise ValueError(f"{path} is no {kind} that we know: {error}") from error
     return account
 
 
-def _with(account: Account, suffix: str, path: Path) -> Account:
+def _with(account: Account, path: Path) -> Account:
     """The account with what it did not know and the file does."""
-    text = path.read_text(encoding="utf-8")
+    text, suffix = path.read_text(encoding="utf-8"), path.suffix
     words, turns = account.words, account.turns
     if suffix == ".rttm":
         # What is made to say who spoke when knows it best.
@@ -105,7 +102,7 @@ def _with(account: Account, suffix: str, path: Path) -> Account:
     elif suffix == ".ctm" and words is None:
         words = read_ctm(text)
     elif suffix in (".stm", ".json"):
-        read = read_stm(text) if suffix == ".stm" else _read_json(text)
+        read = read_stm(text) if suffix == ".stm" else _read_json(json.loads(text))
         words = read.words if words is None else words
         turns = read.turns if turns is None else turns
     return replace(account, words=words, turns=turns)
@@ -153,10 +150,13 @@ def read_ctm(text: str) -> tuple[Said, ...]:
     return tuple(sorted(words, key=lambda word: word.start or 0.0))
 
 
-def _read_json(text: str) -> Account:
-    """The truth of a synthesized call: turns with their words and times."""
+def _read_json(call: Any) -> Account:
+    """The truth of a synthesized call: its turns, with the words' times if they are known."""
+    if isinstance(call, list):
+        said = [(turn["speaker"], word) for turn in call for word in turn["text"].split()]
+        return Account(tuple(Said(word, speaker=who, role=_role(who)) for who, word in said))
     words, turns = [], []
-    for turn in json.loads(text)["turns"]:
+    for turn in call["turns"]:
         speaker, channel = turn["speaker"], turn.get("channel")
         turns.append(Turn(speaker, turn["start"], turn["end"], channel))
         words += [

@@ -103,6 +103,16 @@ def test_a_damaged_reference_is_named(tmp_path: Path) -> None:
         list(find_cases(folder))
 
 
+def test_a_script_gives_words_with_roles_and_no_times(tmp_path: Path) -> None:
+    script = [{"speaker": "agent", "text": "Good day!"}, {"speaker": "customer", "text": "Hi."}]
+    account = truth_in(placed(tmp_path, script__json=json.dumps(script), ref__txt="Good day! Hi."))
+    assert account.words == (
+        Said("Good", speaker="agent", role=Role.AGENT),
+        Said("day!", speaker="agent", role=Role.AGENT),
+        Said("Hi.", speaker="customer", role=Role.CUSTOMER),
+    )
+
+
 def test_the_sample_call_has_two_recordings_with_words_turns_and_roles(sample: Path) -> None:
     cases = {case.id: case.truth for case in find_cases(sample)}
     assert set(cases) == {"sample/mono.wav", "sample/stereo.flac"}
