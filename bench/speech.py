@@ -2,7 +2,6 @@
 
     python -m bench.speech tests/data/sample --systems callscope,stock --runs 3
     python -m bench.speech FOLDER... --out FILE.json        the figures, with all that made them
-    python -m bench.speech --show FILE.json [--into PAGE.md]    the table, between its markers
 
 Every recording below the folders is measured, with as much as its truth can tell (formats in
 `bench.references`); without truth, only what it costs. Systems take turns on each recording.
@@ -23,28 +22,26 @@ from bench.references import Case, find_cases
 from bench.systems import SYSTEMS, Setup
 from bench.trials import Trials
 from callscope.audio import AudioLimits, probe
+from callscope.errors import CallscopeError
 
 __all__ = ["main"]
 
 _PACKAGES = ("callscope", "ctranslate2", "faster-whisper", "pyannote-audio", "torch", "jiwer",
              "pyannote-metrics", "transformers")  # fmt: skip
 
+_SAMPLE = Path(__file__).parents[1] / "tests/data/sample/mono.wav"
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, keep and show."""
     options = _options(arguments)
-    if options.show:
-        shown = table.render(json.loads(options.show.read_text(encoding="utf-8")))
-        if options.into:
-            table.write_into(options.into, options.show.stem, shown)
-        else:
-            print(shown)
-        return
     result: Figures = {}
     for result in measure(options):
         if options.out:  # after each recording: what is measured is not lost
             options.out.parent.mkdir(parents=True, exist_ok=True)
             options.out.write_text(_json(result), encoding="utf-8")
+    if not result:
+        sys.exit("none of the recordings could be measured")
     print(table.render(result))
 
 
@@ -67,13 +64,18 @@ def measure(options: argparse.Namespace) -> Iterator[Figures]:
     if not cases:
         yield before
         return
-    root = Path(os.path.commonpath([case.file.parent for case in cases]))
+    folders = [case.file.parent for case in cases]
+    root = Path(os.path.commonpath([*folders, options.warm_up.resolve().parent]))
     setup = Setup(root, options.models, options.model, options.threads, options.device)
     machine = describe(_PACKAGES)
-    with Trials(options.systems, setup, cases[0].file) as trials:
+    with Trials(options.systems, setup, options.warm_up) as trials:
         models = trials.models()
         for case in cases:
-            measured[case.id] = _measured(case, trials, options.runs)
+            try:
+                measured[case.id] = _measured(case, trials, options.runs)
+            except CallscopeError as error:
+                print(f"{case.id} is left out: {error.message}", file=sys.stderr)
+                continue
             print(f"{case.id}: {table.brief(measured[case.id])}", file=sys.stderr, flush=True)
             yield {
                 "systems": options.systems,
@@ -133,7 +135,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("folders", nargs="*", type=Path, help="folders of recordings", metavar="FOLDER")
+    add("folders", nargs="+", type=Path, help="folders of recordings", metavar="FOLDER")
     add(
         "--systems",
         type=lambda text: text.split(","),
@@ -152,16 +154,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--models", type=Path, default=Path(".models"), help="folder of the models")
     add("--threads", type=int, default=len(os.sched_getaffinity(0)))
     add("--device", choices=("cpu", "cuda"), default="cpu")
+    add("--warm-up", type=Path, default=_SAMPLE, help="what all systems hear first, uncounted")
     add("--out", type=Path, help="where the figures are kept")
     add("--add", action="store_true", help="go on with the recordings that OUT does not have yet")
-    add("--show", type=Path, help="measure nothing, show what this file holds")
-    add("--into", type=Path, help="with --show: the page that has markers for the table")
     options = parser.parse_args(arguments)
     unknown = set(options.systems) - set(SYSTEMS)
     if unknown:
         parser.error(f"no such system: {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
-    if not options.show and not options.folders:
-        parser.error("name a folder of recordings, such as tests/data/sample")
     return options
 
 

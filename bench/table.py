@@ -1,10 +1,9 @@
-"""Figures as a table in Markdown, and pages that hold one."""
+"""The figures of `bench.speech` as a table in Markdown."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-__all__ = ["brief", "render", "write_into"]
+__all__ = ["brief", "render"]
 
 Row = Mapping[str, Any]
 
@@ -63,21 +62,6 @@ def brief(recording: Row) -> str:
         ]
         parts.append(" ".join([name, *known, f"{speed:.1f}x"]))
     return "; ".join(parts)
-
-
-def write_into(page: Path, name: str, shown: str) -> None:
-    """Put a table between its markers, `<!-- NAME -->` and `<!-- /NAME -->`, on a page.
-
-    Raises:
-        ValueError: the page has no such markers.
-    """
-    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-    text = page.read_text(encoding="utf-8")
-    before, found, rest = text.partition(begin)
-    _, ended, after = rest.partition(end)
-    if not found or not ended:
-        raise ValueError(f"{page} has no markers {begin.strip()} and {end}")
-    page.write_text(f"{before}{begin}\n{shown}\n\n{end}{after}", encoding="utf-8")
 
 
 def _conditions(result: Row) -> str:

@@ -1,25 +1,11 @@
-"""The harness from a folder to a table, and the tables in the documentation."""
+"""The harness from a folder to a table."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
-from bench import speech, table
-
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs/benchmarks.md"
-SHOWN = re.findall(r"^<!-- ([\w-]+) -->$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-
-
-@pytest.mark.parametrize("name", SHOWN)
-def test_a_table_in_the_docs_is_what_its_results_give(name: str) -> None:
-    kept = json.loads((ROOT / f"bench/results/{name}.json").read_text(encoding="utf-8"))
-    _, _, rest = PAGE.read_text(encoding="utf-8").partition(f"<!-- {name} -->")
-    shown, found, _ = rest.partition(f"<!-- /{name} -->")
-    assert found
-    assert shown.strip() == table.render(kept)
+from bench import speech
 
 
 def test_a_folder_is_measured_kept_and_shown(
@@ -49,6 +35,16 @@ def test_what_was_measured_otherwise_is_not_added_to(sample: Path, tmp_path: Pat
         speech.main([str(sample), "--systems", "pyannote", "--out", str(out), "--add"])
 
 
+def test_a_recording_that_cannot_be_read_is_left_out(
+    models_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"no audio at all")
+    asked = [str(tmp_path), "--models", str(models_dir), "--systems", "faster-whisper"]
+    with pytest.raises(SystemExit, match="none of the recordings"):
+        speech.main([*asked, "--model", "whisper-tiny.en"])
+    assert "broken.wav is left out: " in capsys.readouterr().err
+
+
 def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no recordings"):
         speech.main([str(tmp_path)])
@@ -58,17 +54,3 @@ def test_an_unknown_system_is_refused(sample: Path, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         speech.main([str(sample), "--systems", "siri"])
     assert "there are callscope" in capsys.readouterr().err
-
-
-def test_a_page_without_markers_is_refused(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("No table here.")
-    with pytest.raises(ValueError, match="no markers"):
-        table.write_into(page, "speech", "| a |")
-
-
-def test_a_table_replaces_what_stood_between_its_markers(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("Before\n<!-- speech -->\nold\n<!-- /speech -->\nAfter\n")
-    table.write_into(page, "speech", "| new |")
-    assert page.read_text() == ("Before\n<!-- speech -->\n\n| new |\n\n<!-- /speech -->\nAfter\n")
