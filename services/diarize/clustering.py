@@ -26,10 +26,8 @@ Seconds = npt.NDArray[np.float64]  # of speech, one per embedding
 _TWO = 0.5  # distance that makes two speakers of two groups
 _TWO_SECONDS = 3.0  # of speech, that the smaller group then has at least
 _TWO_CLEARLY = 0.7  # distance at which a single short answer makes a second speaker
-_MORE = 0.62  # distance at which a branch is a further speaker
-_MORE_SECONDS = 10.0  # of speech, that the branch then has at least
-_MORE_CLEARLY = 0.72  # distance at which less speech will do
-_MORE_CLEARLY_SECONDS = 4.0
+_MORE_SECONDS = (4.0, 10.0)  # of speech in a branch, little and plenty
+_MORE = (0.72, 0.62)  # distance at which it is a further speaker: the less speech, the more
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +115,8 @@ def _main_split(
 def _is_further(split: _Split, weights: Seconds) -> bool:
     """Whether a split is between speakers, where two were found already."""
     seconds = split.seconds(weights)
-    return (split.distance >= _MORE and seconds >= _MORE_SECONDS) or (
-        split.distance >= _MORE_CLEARLY and seconds >= _MORE_CLEARLY_SECONDS
-    )
+    enough = float(np.interp(seconds, _MORE_SECONDS, _MORE))
+    return seconds >= _MORE_SECONDS[0] and split.distance >= enough
 
 
 def _with_branch(groups: list[Mask], split: _Split) -> list[Mask]:

@@ -35,20 +35,24 @@ class Embedder:
     Args:
         weights: its state dict.
         device: where it computes.
+        precision: of the network.
         workers: who computes.
 
     Raises:
         ModelDamaged: the file holds something else.
     """
 
-    def __init__(self, weights: Path, device: torch.device, workers: Workers) -> None:
+    def __init__(
+        self, weights: Path, device: torch.device, precision: torch.dtype, workers: Workers
+    ) -> None:
         network = CamPlusPlus()
         try:
             network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         except RuntimeError as error:
             raise ModelDamaged(f"{weights} does not hold a CAM++ network") from error
-        self._network = network.eval().fused().to(device)
+        self._network = network.eval().fused().to(device, precision)
         self._device = device
+        self._precision = precision
         self._workers = workers
 
     def embed(
@@ -70,7 +74,7 @@ class Embedder:
     def _infer(self, samples: Samples, pieces: Sequence[tuple[float, float]]) -> Embeddings:
         frames = _frames(pieces[0])
         features = torch.stack([_features(samples, piece, frames) for piece in pieces])
-        vectors = self._network(features.to(self._device)).float()
+        vectors = self._network(features.to(self._device, self._precision)).float()
         return np.asarray(torch.nn.functional.normalize(vectors, dim=1).cpu().numpy())
 
 

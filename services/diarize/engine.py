@@ -21,6 +21,7 @@ from callscope.pipeline import DiarizeOptions, Progress
 from callscope.types import AudioSource, ChannelLayout, Diarization, ModelInfo, Turn
 from services.diarize.clustering import SpeakerRange
 from services.diarize.embedding import Embedder
+from services.diarize.precision import Precision, find_precision
 from services.diarize.segmentation import Samples, Segmenter
 from services.diarize.speakers import name_turns, telling_pieces
 from services.diarize.stretches import find_stretches
@@ -42,6 +43,7 @@ class Compute:
     """
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Precision = "auto"
     threads: int = 0
     step: float = 2.5
 
@@ -73,8 +75,13 @@ class Engine:
         )
         device = _device(compute.device)
         workers = Workers(1 if device.type == "cuda" else compute.threads or _cores())
-        self._segmenter = Segmenter(segmentation.folder / "pytorch_model.bin", device, workers)
-        self._embedder = Embedder(embedding.folder / "campplus_cn_en_common.pt", device, workers)
+        precision = find_precision(compute.precision, device)
+        self._segmenter = Segmenter(
+            segmentation.folder / "pytorch_model.bin", device, precision, workers
+        )
+        self._embedder = Embedder(
+            embedding.folder / "campplus_cn_en_common.pt", device, precision, workers
+        )
         self._reader = reader
         self._step = compute.step
         self._expected = expected

@@ -17,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import linear_sum_assignment
+from torch.nn import functional
 
 from callscope.audio import SAMPLE_RATE
 from callscope.pipeline import Progress
+from services.diarize.filterbank import Filterbank
 from services.diarize.workers import Workers
 
 __all__ = ["Activity", "Samples", "Segmenter", "frame_at", "runs", "time_of"]
@@ -62,10 +64,13 @@ class Segmenter:
     Args:
         weights: the model's checkpoint.
         device: where it computes.
+        precision: of the recurrent layers.
         workers: who computes.
     """
 
-    def __init__(self, weights: Path, device: torch.device, workers: Workers) -> None:
+    def __init__(
+        self, weights: Path, device: torch.device, precision: torch.dtype, workers: Workers
+    ) -> None:
         os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # it reports home unless told before import
         with warnings.catch_warnings():
             # It misses torchcodec, which would decode files; we hand it waveforms.
@@ -75,8 +80,11 @@ class Segmenter:
 
         model: Any = Model.from_pretrained(weights)
         self._model = model.eval().to(device)
+        self._model.lstm.to(precision)
+        self._filterbank = Filterbank(model.sincnet, WINDOW)
         self._powerset = Powerset(SLOTS, model.specifications.powerset_max_classes).to(device)
         self._device = device
+        self._precision = precision
         self._workers = workers
 
     def activity(self, samples: Samples, step: float, progress: Progress) -> Activity:
@@ -92,16 +100,29 @@ class Segmenter:
 
     def _infer(self, samples: Samples, starts: Sequence[int]) -> Activity:
         """(windows, frames, slots) of one batch, as 0 and 1."""
-        audio = np.zeros((len(starts), 1, WINDOW), dtype=np.float32)
-        for row, start in zip(audio, starts, strict=True):
-            heard = samples[start : start + WINDOW]
-            row[0, : len(heard)] = heard
+        first, last = starts[0], starts[-1]
+        audio = samples[first : last + WINDOW]
         active = np.zeros((len(starts), WINDOW_FRAMES, SLOTS), dtype=np.float32)
-        audible = np.flatnonzero(np.abs(audio).max(axis=(1, 2)) > _SILENCE)
-        if len(audible) > 0:
-            classes = self._model(torch.from_numpy(audio[audible]).to(self._device))
+        audible = [
+            number
+            for number, start in enumerate(starts)
+            if np.abs(samples[start : start + WINDOW]).max() > _SILENCE
+        ]
+        if audible:
+            heard = torch.zeros(last + WINDOW - first, device=self._device)
+            heard[: len(audio)] = torch.from_numpy(audio)
+            classes = self._classes(heard, [starts[number] - first for number in audible])
             active[audible] = self._powerset(classes).cpu().numpy()
         return active
+
+    def _classes(self, heard: torch.Tensor, starts: Sequence[int]) -> torch.Tensor:
+        """The model's forward pass over the windows at `starts`: (windows, frames, classes)."""
+        hidden = self._filterbank.features(heard, starts).transpose(1, 2)
+        hidden = self._model.lstm(hidden.to(self._precision))[0].float()
+        for layer in self._model.linear:
+            hidden = functional.leaky_relu(layer(hidden))
+        classes: torch.Tensor = self._model.activation(self._model.classifier(hidden))
+        return classes
 
 
 def stitch(windows: Iterable[Activity], count: int, hop: int) -> Activity:

@@ -71,7 +71,12 @@ class DiarizeServicer(diarize_pb2_grpc.DiarizerServicer):
         engine = Engine(
             audio_reader(settings),
             ModelStore(settings.models_dir),
-            Compute(settings.device, settings.threads, settings.segmentation_step),
+            Compute(
+                settings.device,
+                settings.precision,
+                settings.threads,
+                settings.segmentation_step,
+            ),
             SpeakerRange(settings.min_speakers, settings.max_speakers),
         )
         engine.warm_up()

@@ -1,6 +1,6 @@
 """Settings of the diarize service."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,11 @@ class DiarizeSettings(ServiceSettings):
         le=8,
         description="Seconds between the 10 s windows in which speakers sharing a channel are "
         "told apart; smaller is slower and hardly better.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Of the networks; auto takes bfloat16 on CPUs with instructions for it "
+        "(AVX512-BF16, AMX), else float32.",
     )
     min_speakers: int = Field(
         1, ge=1, description="Fewest speakers on a shared channel, where the request says nothing."

@@ -1,6 +1,7 @@
 """Which speaker each stretch belongs to, and the turns that follow."""
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -108,13 +109,14 @@ def _together(pool: Sequence[_Heard]) -> Iterator[tuple[Vector, float]]:
 
 def _attributed(stretches: Sequence[Stretch], known: Sequence[_Heard]) -> list[_Share]:
     """Every stretch to its speakers: by its clean pieces where it has any, else by its slot."""
+    timeline = _Timeline(known)
     judged = {
         (each.slot, each.piece): each
         if each.piece.duration >= _SURE
-        else _Heard(each.slot, each.piece, _verdict(each.slot, each.piece, known))
+        else _Heard(each.slot, each.piece, _verdict(each.slot, each.piece, timeline))
         for each in known
     }
-    certain = list(judged.values())
+    certain = _Timeline(list(judged.values()))
     shares = []
     for stretch in stretches:
         own = [judged[key] for piece in stretch.pieces if (key := (stretch.slot, piece)) in judged]
@@ -122,14 +124,29 @@ def _attributed(stretches: Sequence[Stretch], known: Sequence[_Heard]) -> list[_
     return shares
 
 
-def _verdict(slot: int, at: Stretch | Piece, known: Sequence[_Heard]) -> Vector:
+class _Timeline:
+    """Pieces by slot, where they are in order and apart, to find those near a moment."""
+
+    def __init__(self, heard: Sequence[_Heard]) -> None:
+        self.slots: dict[int, list[_Heard]] = {}
+        for each in heard:
+            self.slots.setdefault(each.slot, []).append(each)
+        self.speakers = heard[0].voice.size
+
+    def near(self, slot: int, start: float, end: float) -> Sequence[_Heard]:
+        """The slot's pieces that touch start to end."""
+        pieces = self.slots.get(slot, [])
+        first = bisect_left(pieces, start, key=lambda each: each.piece.end)
+        return pieces[first : bisect_right(pieces, end, key=lambda each: each.piece.start)]
+
+
+def _verdict(slot: int, at: Stretch | Piece, known: _Timeline) -> Vector:
     """Likeness to each speaker, from what the slot's pieces nearby say, a piece's own included."""
-    verdict = np.zeros_like(known[0].voice)
-    for each in known:
+    verdict = np.zeros(known.speakers, dtype=np.float32)
+    for each in known.near(slot, at.start - _REACH, at.end + _REACH):
         gap = max(0.0, each.piece.start - at.end, at.start - each.piece.end)
-        if each.slot == slot and gap <= _REACH:
-            weight = _OWN if each.piece == at else math.exp(-gap / _FADE)
-            verdict += weight * min(each.piece.duration, _ENOUGH) * each.voice
+        weight = _OWN if each.piece == at else math.exp(-gap / _FADE)
+        verdict += weight * min(each.piece.duration, _ENOUGH) * each.voice
     return verdict
 
 
@@ -145,14 +162,11 @@ def _split(stretch: Stretch, own: Sequence[_Heard]) -> list[_Share]:
     ]
 
 
-def _guess(stretch: Stretch, known: Sequence[_Heard]) -> _Share:
+def _guess(stretch: Stretch, known: _Timeline) -> _Share:
     """The speaker of a stretch that is never alone, or too short to tell: not one beside it."""
     verdict = _verdict(stretch.slot, stretch, known)
-    for each in known:
-        beside = (
-            each.piece.start < stretch.end + _BESIDE and each.piece.end > stretch.start - _BESIDE
-        )
-        if beside and each.slot != stretch.slot:
+    for slot in known.slots.keys() - {stretch.slot}:
+        for each in known.near(slot, stretch.start - _BESIDE, stretch.end + _BESIDE):
             verdict[np.argmax(each.voice)] = -np.inf
     return _Share(int(np.argmax(verdict)), stretch.start, stretch.end)
 

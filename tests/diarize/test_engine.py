@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.metrics.diarization import DiarizationErrorRate
 
@@ -16,6 +17,7 @@ from callscope.pipeline import DiarizeOptions
 from callscope.types import AudioSource, ChannelLayout, Diarization
 from services.diarize.clustering import SpeakerRange
 from services.diarize.engine import Compute, Engine
+from services.diarize.precision import Precision, find_precision
 
 RATE = 8000
 
@@ -45,18 +47,25 @@ def truth(rttm: Path) -> Annotation:
 
 
 def error_rate(
-    found: Diarization, rttm: Path, collar: float = 0.0, part: str = "diarization error rate"
+    found: Diarization,
+    reference: Annotation,
+    collar: float = 0.0,
+    part: str = "diarization error rate",
 ) -> float:
     """DER, or the seconds of one of its parts as a share of the speech."""
-    annotation = Annotation()
-    for number, turn in enumerate(found.turns):
-        annotation[Segment(turn.start, turn.end), number] = turn.speaker
-    reference = truth(rttm)
-    ends = [segment.end for each in (annotation, reference) for segment in each.itersegments()]
+    hypothesis = annotation(found)
+    ends = [segment.end for each in (hypothesis, reference) for segment in each.itersegments()]
     whole = Timeline([Segment(0.0, max(ends))])
     metric = DiarizationErrorRate(collar=2 * collar)  # pyannote.metrics counts both sides
-    parts = metric(reference, annotation, uem=whole, detailed=True)
+    parts = metric(reference, hypothesis, uem=whole, detailed=True)
     return float(parts[part] / (1.0 if part == "diarization error rate" else parts["total"]))
+
+
+def annotation(found: Diarization) -> Annotation:
+    turns = Annotation()
+    for number, turn in enumerate(found.turns):
+        turns[Segment(turn.start, turn.end), number] = turn.speaker
+    return turns
 
 
 def written(folder: Path, samples: npt.NDArray[np.float64]) -> Path:
@@ -74,8 +83,8 @@ def test_two_parties_on_one_channel_are_told_apart(mono: Diarization, sample: Pa
     assert {turn.speaker for turn in mono.turns} == {"speaker_0", "speaker_1"}
     assert mono.turns[0].speaker == "speaker_0"
     # A turn of the truth spans its pauses, so some of it is "missed"; nothing may be confused.
-    assert error_rate(mono, sample / "truth.rttm", collar=0.25, part="confusion") < 0.02
-    assert error_rate(mono, sample / "truth.rttm", collar=0.25) < 0.15
+    assert error_rate(mono, truth(sample / "truth.rttm"), collar=0.25, part="confusion") < 0.02
+    assert error_rate(mono, truth(sample / "truth.rttm"), collar=0.25) < 0.15
 
 
 def test_two_channels_need_no_telling_apart(engine: Engine, sample: Path) -> None:
@@ -85,7 +94,7 @@ def test_two_channels_need_no_telling_apart(engine: Engine, sample: Path) -> Non
         ("channel_0", 0),
         ("channel_1", 1),
     }
-    assert error_rate(stereo, sample / "truth.rttm", collar=0.25) < 0.10
+    assert error_rate(stereo, truth(sample / "truth.rttm"), collar=0.25) < 0.10
 
 
 def test_hold_music_is_nobodys_turn(engine: Engine, sample: Path) -> None:
@@ -97,6 +106,24 @@ def test_the_same_audio_gives_the_same_turns(
     engine: Engine, mono: Diarization, sample: Path
 ) -> None:
     assert diarize(engine, sample / "mono.wav") == mono
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_and_precision_change_next_to_nothing(
+    models_dir: Path, mono: Diarization, sample: Path, precision: Precision, threads: int
+) -> None:
+    reader = AudioReader(roots=[sample])
+    compute = Compute("cpu", precision, threads)
+    other = diarize(
+        Engine(reader, ModelStore(models_dir), compute, SpeakerRange(1, 4)), sample / "mono.wav"
+    )
+    if find_precision("auto", torch.device("cpu")) is find_precision(
+        precision, torch.device("cpu")
+    ):
+        assert other == mono
+    else:
+        assert error_rate(other, annotation(mono)) < 0.005
 
 
 @pytest.mark.parametrize(
@@ -151,4 +178,4 @@ def test_the_two_speaker_phone_sample_stays_within_its_error(
     )
     found = diarize(engine, folder / "audio.flac")
     assert len({turn.speaker for turn in found.turns}) == 2
-    assert error_rate(found, folder / "ref.rttm") <= 0.065
+    assert error_rate(found, truth(folder / "ref.rttm")) <= 0.065
