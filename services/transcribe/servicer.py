@@ -66,7 +66,8 @@ class TranscribeServicer(transcribe_pb2_grpc.TranscriberServicer):
         Raises:
             CallscopeError: the model is missing or damaged, or there is no such device.
         """
-        from services.transcribe.engine import Compute, Engine  # heavy: CTranslate2
+        from services.transcribe.compute import Compute  # heavy: CTranslate2
+        from services.transcribe.engine import Engine
 
         settings = self._settings
         engine = Engine(

@@ -22,7 +22,10 @@ class TranscribeSettings(ServiceSettings):
         "auto", description="Precision; auto takes int8 on a CPU and float16 on a GPU."
     )
     batch_size: int = Field(
-        8, ge=1, le=64, description="Clips decoded together, of both channels of a call."
+        0,
+        ge=0,
+        le=64,
+        description="Clips decoded together, of all channels; 0 takes 8 on a CPU, 24 on a GPU.",
     )
     beam_size: int = Field(
         1, ge=1, le=10, description="Hypotheses followed; more is slower and slightly better."
