@@ -1,0 +1,61 @@
+"""What is believed of a reading, and what counts as passed over."""
+
+import pytest
+
+from callscope.types import Word
+from services.transcribe.hearing import is_invented, is_sound, missed, says_twice
+from services.transcribe.recognizer import Heard, HeardWord
+from services.transcribe.windows import Stretch, Window
+
+RATE = 16_000
+
+
+def heard(text: str, confidence: float = -0.2, silence: float = 0.1) -> Heard:
+    words = tuple(
+        HeardWord(word, at * 0.3, at * 0.3 + 0.3, 0.9) for at, word in enumerate(text.split())
+    )
+    return Heard(words, confidence, silence, repetition=1.0, complete=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "twice"),
+    [
+        ("I'll write that down. I'll write that down. Thanks.", True),
+        ("So, let me check, let me check it", True),
+        ("no, no, no, I said no", False),
+        ("bye bye thank you thank you", False),
+        ("five five five zero one four three", False),
+        ("", False),
+    ],
+)
+def test_a_phrase_twice_in_a_row_is_looked_at_again(text: str, twice: bool) -> None:
+    assert says_twice(heard(text)) is twice
+
+
+def test_a_guess_at_silence_is_invented_and_an_unlikely_text_is_only_doubtful() -> None:
+    assert is_invented(heard("Thank you.", confidence=-1.5, silence=0.8))
+    assert not is_invented(heard("Thank you.", confidence=-1.5, silence=0.1))
+    assert not is_sound(heard("Thank you.", confidence=-1.5, silence=0.1))
+    assert is_sound(heard("Thank you."))
+
+
+def word(start: float, end: float) -> Word:
+    return Word("word", start, end, 0.9, 0)
+
+
+def test_speech_without_words_is_missed() -> None:
+    silent = Stretch(10 * RATE, 12 * RATE)
+    clip = Window(0, (Stretch(0, 3 * RATE), silent))
+    words = [word(0.3, 0.8), word(0.9, 1.6), word(1.7, 2.7)]
+    assert missed(clip, words) == [silent]
+
+
+def test_a_long_pause_amid_speech_is_missed_and_a_short_one_is_not() -> None:
+    clip = Window(0, (Stretch(0, 8 * RATE),))
+    words = [word(0.2, 1.0), word(1.9, 3.0), word(5.0, 7.5)]
+    assert missed(clip, words) == [Stretch(3 * RATE, 5 * RATE)]
+
+
+def test_a_click_is_not_missed() -> None:
+    clip = Window(0, (Stretch(0, int(0.6 * RATE)),))
+    assert missed(clip, []) == []
