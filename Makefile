@@ -16,6 +16,10 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # Further arguments for pytest: make test PYTEST_ARGS="-k models -x"
 PYTEST_ARGS ?=
 
+# What make bench measures, and how often.
+FOLDERS ?= tests/data/sample
+RUNS ?= 3
+
 VENV := .venv
 BIN := $(VENV)/bin
 # Byte code is compiled on first use: compiling all of it takes longer than installing.
@@ -58,6 +62,10 @@ protos: $(VENV)/.installed-dev ## Write the gRPC stubs anew
 up: $(VENV)/.installed ## Run all services in one process, http://localhost:8080
 	@$(BIN)/callscope models pull
 	@$(BIN)/callscope up
+
+bench: $(VENV)/.installed-dev ## Accuracy and speed beside the stock parts: make bench FOLDERS="calls"
+	@$(BIN)/callscope models pull
+	@$(BIN)/python -m bench.speech $(FOLDERS) --runs $(RUNS) --out bench/results/mine.json
 
 constraints: $(VENV)/.installed-dev ## Write constraints.txt from .venv
 	@$(BIN)/python tools/write_constraints.py

@@ -108,7 +108,9 @@ def _share_out(cores: int, speeds: Speeds) -> Cluster:
 
 
 def _compute_rate(cluster: Cluster, speeds: Speeds) -> float:
-    return min(pods * getattr(speeds, name) / MEAN_CALL for name, pods in cluster.pods.items())
+    return min(
+        pods * float(getattr(speeds, name)) / MEAN_CALL for name, pods in cluster.pods.items()
+    )
 
 
 def _simulate(cluster: Cluster, speeds: Speeds, rate: float) -> tuple[float, dict[str, float]]:
