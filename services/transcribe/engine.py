@@ -5,6 +5,7 @@ somebody speaks are packed into clips, and clips of all channels, and of all cal
 decoded in the same batches. What is doubtful or was passed over is listened to once more.
 """
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,14 @@ from callscope.types import AudioSource, ModelInfo, Span, Transcript, Word
 from services.transcribe.batches import Batcher, Lane
 from services.transcribe.compute import Compute, Computing
 from services.transcribe.crosstalk import without_crosstalk
-from services.transcribe.hearing import is_invented, is_sound, missed, says_twice
+from services.transcribe.hearing import (
+    is_aside,
+    is_invented,
+    is_sound,
+    missed,
+    says_twice,
+    words_in,
+)
 from services.transcribe.recognizer import Decoding, Heard, Recognizer
 from services.transcribe.speech import find_speech
 from services.transcribe.windows import Window, pack
@@ -35,7 +43,9 @@ Levels = npt.NDArray[np.float32]  # dBFS, one per 20 ms frame
 _CLIP = 15 * SAMPLE_RATE  # longer ones repeat themselves more often with little context
 _NOBODY = -120.0  # dBFS: the level of parties that do not exist
 # Shares of the time a call takes: finding its speech, reading it, and reading some of it again.
-_FOUND, _READ, _READ_AGAIN = 0.1, 0.85, 0.95
+_FOUND, _READ, _READ_AGAIN, _GAPS_READ = 0.1, 0.85, 0.9, 0.95
+# What precedes an aside, as far as the decoder knows: it writes in the style that it finds.
+_BACKCHANNELS = "Mm-hmm. Uh-huh. Mm-hmm."
 
 
 class Engine:
@@ -164,19 +174,44 @@ class _Reading:
     progress: Progress
 
     def words(self, clips: Sequence[Window]) -> list[Word]:
-        """The words of all clips: read once, the doubtful and the missed ones twice."""
+        """The words of all clips: read once; the doubtful, the missed and the asides twice."""
         ordered = _longest_first(clips)  # of similar length in a batch: they end together
         first = self._hear(ordered, self.decoding, _FOUND, _READ)
         best = self._doubts_settled(ordered, first)
         words: list[Word] = []
         gaps: list[Window] = []
+        asides: dict[Window, list[Word]] = {}
         for clip, heard in zip(ordered, best, strict=True):
-            own = [] if is_invented(heard) else list(_placed(clip, heard))
-            words += own
-            gaps += [Window(clip.channel, (gap,)) for gap in missed(clip, own)]
-        for gap, heard in zip(gaps, self._hear(gaps, self._patient, _READ_AGAIN, 1.0), strict=True):
-            if is_sound(heard) and not is_invented(heard):
-                words += _placed(gap, heard)
+            placed = [] if is_invented(heard) else list(_placed(clip, heard))
+            for stretch in clip.stretches:
+                own = words_in(stretch, placed)
+                if is_aside(stretch, own):
+                    asides[Window(clip.channel, (stretch,))] = own
+                else:
+                    words += own
+                    gaps += [Window(clip.channel, (gap,)) for gap in missed(stretch, own)]
+        return words + self._in_gaps(gaps) + self._asides(asides)
+
+    def _in_gaps(self, gaps: Sequence[Window]) -> list[Word]:
+        """What is said where the first reading passed over speech."""
+        readings = self._hear(gaps, self._patient, _READ_AGAIN, _GAPS_READ)
+        return [
+            word
+            for gap, heard in zip(gaps, readings, strict=True)
+            if is_sound(heard) and not is_invented(heard)
+            for word in _placed(gap, heard)
+        ]
+
+    def _asides(self, first: dict[Window, list[Word]]) -> list[Word]:
+        """Each aside's words: as first read, or as read by themselves, whichever is surer."""
+        preceding = _BACKCHANNELS if self.decoding.language == "en" else ""
+        alone = replace(self._patient, preceding=preceding)
+        again = self._hear(list(first), alone, _GAPS_READ, 1.0)
+        words: list[Word] = []
+        for (aside, before), heard in zip(first.items(), again, strict=True):
+            surer = math.exp(heard.confidence) > _mean_probability(before)
+            better = surer and is_sound(heard) and not is_invented(heard)
+            words += _placed(aside, heard) if better else before
         return words
 
     def _doubts_settled(self, clips: Sequence[Window], first: Sequence[Heard]) -> list[Heard]:
@@ -206,6 +241,10 @@ class _Reading:
 
 def _soundness(heard: Heard) -> tuple[bool, bool, float]:
     return is_sound(heard), not says_twice(heard), heard.confidence
+
+
+def _mean_probability(words: Sequence[Word]) -> float:
+    return sum(word.probability for word in words) / max(1, len(words))
 
 
 def _part(progress: Progress, begin: float, end: float, share: float) -> None:
@@ -255,7 +294,7 @@ def _longest_first(clips: Sequence[Window]) -> list[Window]:
 def _placed(clip: Window, heard: Heard) -> Iterator[Word]:
     for word in heard.words:
         start, end = clip.in_recording(word.start, word.end)
-        yield Word(word.text, start, end, word.probability, clip.channel)
+        yield Word(word.text, round(start, 3), round(end, 3), word.probability, clip.channel)
 
 
 def _speech(clips: Sequence[Window]) -> tuple[Span, ...]:

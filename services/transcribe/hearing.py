@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from callscope.audio import SAMPLE_RATE
 from callscope.types import Word
 from services.transcribe.recognizer import Heard
-from services.transcribe.windows import Stretch, Window
+from services.transcribe.windows import Stretch
 
-__all__ = ["is_invented", "is_sound", "missed", "says_twice"]
+__all__ = ["is_aside", "is_invented", "is_sound", "missed", "says_twice", "words_in"]
 
 # Whisper's own bounds (arXiv 2212.04356, section 4.5): beyond, the text is a loop, or invented.
 _LOOP = 2.4
@@ -18,6 +18,8 @@ _SHORTEST_PHRASE = 3  # words; shorter ones people do say twice: "no, no", "bye 
 _SHORTEST_MISS = 0.3  # seconds of speech; the padding around a stretch does not count
 _PADDING = 0.2  # seconds, at each end of a stretch
 _LONGEST_PAUSE = 1.2  # seconds without a word amid speech
+_LONGEST_ASIDE = 1.0  # seconds
+_UNSURE = 0.7  # mean probability of the words
 
 
 def is_sound(heard: Heard) -> bool:
@@ -45,24 +47,10 @@ def says_twice(heard: Heard) -> bool:
     )
 
 
-def missed(clip: Window, words: Sequence[Word]) -> list[Stretch]:
-    """Speech of the clip that none of its words covers; `words` are the clip's, in order."""
-    return [
-        gap
-        for stretch in clip.stretches
-        for gap in _gaps(stretch, [word for word in words if _in(word, stretch)])
-    ]
-
-
-def _in(word: Word, stretch: Stretch) -> bool:
-    middle = (word.start + word.end) / 2 * SAMPLE_RATE
-    return stretch.start <= middle <= stretch.end
-
-
-def _gaps(stretch: Stretch, words: Sequence[Word]) -> list[Stretch]:
+def missed(stretch: Stretch, words: Sequence[Word]) -> list[Stretch]:
+    """The speech of a stretch that none of its words covers; words in order."""
     if not words:
-        heard = len(stretch) / SAMPLE_RATE - 2 * _PADDING
-        return [stretch] if heard >= _SHORTEST_MISS else []
+        return [stretch] if _seconds(stretch) >= _SHORTEST_MISS else []
     ends = [stretch.start, *(round(word.end * SAMPLE_RATE) for word in words)]
     starts = [*(round(word.start * SAMPLE_RATE) for word in words), stretch.end]
     return [
@@ -70,3 +58,27 @@ def _gaps(stretch: Stretch, words: Sequence[Word]) -> list[Stretch]:
         for end, start in zip(ends, starts, strict=True)
         if start - end >= _LONGEST_PAUSE * SAMPLE_RATE
     ]
+
+
+def is_aside(stretch: Stretch, words: Sequence[Word]) -> bool:
+    """Whether a stretch may be a "mm-hmm" by itself: short, and read with little confidence.
+
+    Amid whole sentences the decoder makes words of these, or nothing.
+    """
+    if not _SHORTEST_MISS <= _seconds(stretch) <= _LONGEST_ASIDE:
+        return False
+    return sum(word.probability for word in words) < _UNSURE * max(1, len(words))
+
+
+def words_in(stretch: Stretch, words: Sequence[Word]) -> list[Word]:
+    """The words whose middle lies in the stretch."""
+    return [
+        word
+        for word in words
+        if stretch.start <= (word.start + word.end) / 2 * SAMPLE_RATE < stretch.end
+    ]
+
+
+def _seconds(stretch: Stretch) -> float:
+    """Of speech, without the padding."""
+    return len(stretch) / SAMPLE_RATE - 2 * _PADDING

@@ -3,9 +3,16 @@
 import pytest
 
 from callscope.types import Word
-from services.transcribe.hearing import is_invented, is_sound, missed, says_twice
+from services.transcribe.hearing import (
+    is_aside,
+    is_invented,
+    is_sound,
+    missed,
+    says_twice,
+    words_in,
+)
 from services.transcribe.recognizer import Heard, HeardWord
-from services.transcribe.windows import Stretch, Window
+from services.transcribe.windows import Stretch
 
 RATE = 16_000
 
@@ -39,23 +46,35 @@ def test_a_guess_at_silence_is_invented_and_an_unlikely_text_is_only_doubtful() 
     assert is_sound(heard("Thank you."))
 
 
-def word(start: float, end: float) -> Word:
-    return Word("word", start, end, 0.9, 0)
+def word(start: float, end: float, probability: float = 0.9) -> Word:
+    return Word("word", start, end, probability, 0)
 
 
 def test_speech_without_words_is_missed() -> None:
     silent = Stretch(10 * RATE, 12 * RATE)
-    clip = Window(0, (Stretch(0, 3 * RATE), silent))
-    words = [word(0.3, 0.8), word(0.9, 1.6), word(1.7, 2.7)]
-    assert missed(clip, words) == [silent]
+    assert missed(silent, []) == [silent]
 
 
 def test_a_long_pause_amid_speech_is_missed_and_a_short_one_is_not() -> None:
-    clip = Window(0, (Stretch(0, 8 * RATE),))
     words = [word(0.2, 1.0), word(1.9, 3.0), word(5.0, 7.5)]
-    assert missed(clip, words) == [Stretch(3 * RATE, 5 * RATE)]
+    assert missed(Stretch(0, 8 * RATE), words) == [Stretch(3 * RATE, 5 * RATE)]
 
 
-def test_a_click_is_not_missed() -> None:
-    clip = Window(0, (Stretch(0, int(0.6 * RATE)),))
-    assert missed(clip, []) == []
+def test_a_click_is_neither_missed_nor_an_aside() -> None:
+    click = Stretch(0, int(0.6 * RATE))
+    assert missed(click, []) == []
+    assert not is_aside(click, [])
+
+
+def test_a_short_utterance_that_nobody_is_sure_of_is_an_aside() -> None:
+    short = Stretch(0, RATE)
+    assert is_aside(short, [])
+    assert is_aside(short, [word(0.2, 0.4, 0.4), word(0.4, 0.8, 0.8)])
+    assert not is_aside(short, [word(0.2, 0.8, 0.9)])
+    assert not is_aside(Stretch(0, 3 * RATE), [word(0.2, 0.8, 0.1)])
+
+
+def test_a_word_belongs_to_the_stretch_its_middle_is_in() -> None:
+    words = [word(0.8, 1.4), word(1.5, 2.0)]
+    assert words_in(Stretch(0, RATE), words) == []
+    assert words_in(Stretch(RATE, 2 * RATE), words) == words
