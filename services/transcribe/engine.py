@@ -25,6 +25,7 @@ from services.transcribe.compute import Compute, Computing
 from services.transcribe.crosstalk import without_crosstalk
 from services.transcribe.hearing import (
     is_aside,
+    is_convincing,
     is_invented,
     is_sound,
     missed,
@@ -198,7 +199,7 @@ class _Reading:
         return [
             word
             for gap, heard in zip(gaps, readings, strict=True)
-            if is_sound(heard) and not is_invented(heard)
+            if is_convincing(heard)
             for word in _placed(gap, heard)
         ]
 
@@ -210,8 +211,7 @@ class _Reading:
         words: list[Word] = []
         for (aside, before), heard in zip(first.items(), again, strict=True):
             surer = math.exp(heard.confidence) > _mean_probability(before)
-            better = surer and is_sound(heard) and not is_invented(heard)
-            words += _placed(aside, heard) if better else before
+            words += _placed(aside, heard) if surer and is_convincing(heard) else before
         return words
 
     def _doubts_settled(self, clips: Sequence[Window], first: Sequence[Heard]) -> list[Heard]:
@@ -224,7 +224,7 @@ class _Reading:
         again = self._hear([clips[at] for at in doubtful], self._patient, _READ, _READ_AGAIN)
         settled = list(first)
         for at, second in zip(doubtful, again, strict=True):
-            if is_sound(second) or not is_sound(first[at]):
+            if is_convincing(second) or not is_invented(first[at]):
                 settled[at] = max(second, first[at], key=_soundness)
         return settled
 

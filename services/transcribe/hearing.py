@@ -7,7 +7,15 @@ from callscope.types import Word
 from services.transcribe.recognizer import Heard
 from services.transcribe.windows import Stretch
 
-__all__ = ["is_aside", "is_invented", "is_sound", "missed", "says_twice", "words_in"]
+__all__ = [
+    "is_aside",
+    "is_convincing",
+    "is_invented",
+    "is_sound",
+    "missed",
+    "says_twice",
+    "words_in",
+]
 
 # Whisper's own bounds (arXiv 2212.04356, section 4.5): beyond, the text is a loop, or invented.
 _LOOP = 2.4
@@ -31,6 +39,15 @@ def is_invented(heard: Heard) -> bool:
     """Whether nobody said that: a loop, or a guess where the model itself hears no speech."""
     guess = heard.silence > _SILENT and heard.confidence < _UNLIKELY
     return guess or heard.repetition > _LOOP
+
+
+def is_convincing(heard: Heard) -> bool:
+    """Whether a second reading of what the first made nothing of may be believed.
+
+    Stricter than `is_sound`: on music and noise a second reading is often a fluent "Thank you",
+    while the model itself hears no speech.
+    """
+    return is_sound(heard) and heard.silence <= _SILENT
 
 
 def says_twice(heard: Heard) -> bool:

@@ -5,6 +5,7 @@ import pytest
 from callscope.types import Word
 from services.transcribe.hearing import (
     is_aside,
+    is_convincing,
     is_invented,
     is_sound,
     missed,
@@ -44,6 +45,11 @@ def test_a_guess_at_silence_is_invented_and_an_unlikely_text_is_only_doubtful() 
     assert not is_invented(heard("Thank you.", confidence=-1.5, silence=0.1))
     assert not is_sound(heard("Thank you.", confidence=-1.5, silence=0.1))
     assert is_sound(heard("Thank you."))
+
+
+def test_a_fluent_second_reading_of_silence_convinces_nobody() -> None:
+    assert is_convincing(heard("Thank you.", confidence=-0.5, silence=0.3))
+    assert not is_convincing(heard("Thank you.", confidence=-0.5, silence=0.8))
 
 
 def word(start: float, end: float, probability: float = 0.9) -> Word:
