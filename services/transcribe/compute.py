@@ -20,7 +20,9 @@ class Compute:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compute_type: str = "auto"
     threads: int = 0
+    workers: int = 0
     batch_size: int = 0
+    mixed_batches: Literal["auto", "on", "off"] = "auto"
     beam_size: int = 1
 
 
@@ -36,7 +38,7 @@ class Computing:
         batch_size: clips in a batch at most.
         mixed_batches: whether a batch may hold clips of several calls. On a CPU a clip's words do
             not depend on its batch, to the bit; on a GPU nobody has measured that, so there each
-            call has batches of its own, and calls take turns.
+            call has batches of its own unless asked otherwise, and calls take turns.
         beam_size: hypotheses followed.
     """
 
@@ -57,14 +59,14 @@ class Computing:
         """
         device = _device(wanted.device)
         cores = wanted.threads or len(os.sched_getaffinity(0))
-        workers = min(cores, _MOST_WORKERS) if device == "cpu" else 1
+        workers = wanted.workers or (min(cores, _MOST_WORKERS) if device == "cpu" else 1)
         return cls(
             device=device,
             compute_type=_precision(wanted.compute_type, device),
             workers=workers,
-            threads=cores // workers,
+            threads=max(1, cores // workers),
             batch_size=wanted.batch_size or (8 if device == "cpu" else 24),
-            mixed_batches=device == "cpu",
+            mixed_batches={"on": True, "off": False, "auto": device == "cpu"}[wanted.mixed_batches],
             beam_size=wanted.beam_size,
         )
 
