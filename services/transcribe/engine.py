@@ -27,7 +27,9 @@ from services.transcribe.hearing import (
     is_aside,
     is_convincing,
     is_invented,
+    is_repeat,
     is_sound,
+    longest,
     missed,
     says_twice,
     words_in,
@@ -42,6 +44,8 @@ Samples = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.float32]  # dBFS, one per 20 ms frame
 
 _CLIP = 15 * SAMPLE_RATE  # longer ones repeat themselves more often with little context
+_THOROUGH_BEAM = 5  # hypotheses, where the first reading found nothing
+_NEAR = 3.0  # seconds around a gap in which its words may have been placed by mistake
 _NOBODY = -120.0  # dBFS: the level of parties that do not exist
 # Shares of the time a call takes: finding its speech, reading it, and reading some of it again.
 _FOUND, _READ, _READ_AGAIN, _GAPS_READ = 0.1, 0.85, 0.9, 0.95
@@ -191,22 +195,23 @@ class _Reading:
                 else:
                     words += own
                     gaps += [Window(clip.channel, (gap,)) for gap in missed(stretch, own)]
-        return words + self._in_gaps(gaps) + self._asides(asides)
+        return words + self._in_gaps(gaps, words) + self._asides(asides)
 
-    def _in_gaps(self, gaps: Sequence[Window]) -> list[Word]:
+    def _in_gaps(self, gaps: Sequence[Window], words: Sequence[Word]) -> list[Word]:
         """What is said where the first reading passed over speech."""
-        readings = self._hear(gaps, self._patient, _READ_AGAIN, _GAPS_READ)
-        return [
-            word
-            for gap, heard in zip(gaps, readings, strict=True)
-            if is_convincing(heard)
-            for word in _placed(gap, heard)
-        ]
+        thorough = replace(self.decoding, beam=max(self.decoding.beam, _THOROUGH_BEAM))
+        readings = self._hear(gaps, thorough, _READ_AGAIN, _GAPS_READ)
+        found: list[Word] = []
+        for gap, heard in zip(gaps, readings, strict=True):
+            reading = list(_placed(gap, heard))
+            if is_convincing(heard) and not is_repeat(reading, _around(gap, words)):
+                found += reading
+        return found
 
     def _asides(self, first: dict[Window, list[Word]]) -> list[Word]:
         """Each aside's words: as first read, or as read by themselves, whichever is surer."""
         preceding = _BACKCHANNELS if self.decoding.language == "en" else ""
-        alone = replace(self._patient, preceding=preceding)
+        alone = replace(self.decoding, preceding=preceding)
         again = self._hear(list(first), alone, _GAPS_READ, 1.0)
         words: list[Word] = []
         for (aside, before), heard in zip(first.items(), again, strict=True):
@@ -241,6 +246,13 @@ class _Reading:
 
 def _soundness(heard: Heard) -> tuple[bool, bool, float]:
     return is_sound(heard), not says_twice(heard), heard.confidence
+
+
+def _around(gap: Window, words: Sequence[Word]) -> list[Word]:
+    """The words of the same channel near a gap, in order."""
+    start, end = gap.stretches[0].start / SAMPLE_RATE, gap.stretches[0].end / SAMPLE_RATE
+    near = [w for w in words if w.channel == gap.channel and start - _NEAR < w.end]
+    return sorted((w for w in near if w.start < end + _NEAR), key=lambda word: word.start)
 
 
 def _mean_probability(words: Sequence[Word]) -> float:
@@ -293,7 +305,7 @@ def _longest_first(clips: Sequence[Window]) -> list[Window]:
 
 def _placed(clip: Window, heard: Heard) -> Iterator[Word]:
     for word in heard.words:
-        start, end = clip.in_recording(word.start, word.end)
+        start, end = clip.in_recording(word.start, min(word.end, word.start + longest(word.text)))
         yield Word(word.text, round(start, 3), round(end, 3), word.probability, clip.channel)
 
 

@@ -1,6 +1,7 @@
 """Whether to believe what the recognizer heard in a clip, and what it passed over."""
 
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
 from callscope.audio import SAMPLE_RATE
 from callscope.types import Word
@@ -26,6 +27,8 @@ _SHORTEST_PHRASE = 3  # words; shorter ones people do say twice: "no, no", "bye 
 _SHORTEST_MISS = 0.3  # seconds of speech; the padding around a stretch does not count
 _PADDING = 0.2  # seconds, at each end of a stretch
 _LONGEST_PAUSE = 1.2  # seconds without a word amid speech
+_SLOWEST_WORD, _SLOWEST_LETTER, _SLOWEST_DIGIT = 0.4, 0.12, 0.5  # seconds
+_HALF = 0.5
 _LONGEST_ASIDE = 1.0  # seconds
 _UNSURE = 0.7  # mean probability of the words
 
@@ -56,7 +59,7 @@ def says_twice(heard: Heard) -> bool:
     People do that, and the decoder does it by itself where the context is short: whether it was
     spoken twice, only listening again can tell.
     """
-    words = ["".join(filter(str.isalnum, word.text)).casefold() for word in heard.words]
+    words = [_plain(word.text) for word in heard.words]
     return any(
         words[at : at + length] == words[at + length : at + 2 * length]
         for length in range(_SHORTEST_PHRASE, len(words) // 2 + 1)
@@ -87,6 +90,19 @@ def is_aside(stretch: Stretch, words: Sequence[Word]) -> bool:
     return sum(word.probability for word in words) < _UNSURE * max(1, len(words))
 
 
+def longest(text: str) -> float:
+    """Seconds that a word may last; the aligner stretches the last one before what is missed."""
+    digits = sum(map(str.isdigit, text))
+    return _SLOWEST_WORD + _SLOWEST_LETTER * (len(text) - digits) + _SLOWEST_DIGIT * digits
+
+
+def is_repeat(reading: Sequence[Word], around: Sequence[Word]) -> bool:
+    """Whether a reading of a gap says what its neighbors say: they were placed wrongly."""
+    found, known = ([_plain(word.text) for word in words] for words in (reading, around))
+    match = SequenceMatcher(None, found, known, autojunk=False).find_longest_match()
+    return match.size > _HALF * len(found)
+
+
 def words_in(stretch: Stretch, words: Sequence[Word]) -> list[Word]:
     """The words whose middle lies in the stretch."""
     return [
@@ -94,6 +110,10 @@ def words_in(stretch: Stretch, words: Sequence[Word]) -> list[Word]:
         for word in words
         if stretch.start <= (word.start + word.end) / 2 * SAMPLE_RATE < stretch.end
     ]
+
+
+def _plain(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def _seconds(stretch: Stretch) -> float:

@@ -7,7 +7,9 @@ from services.transcribe.hearing import (
     is_aside,
     is_convincing,
     is_invented,
+    is_repeat,
     is_sound,
+    longest,
     missed,
     says_twice,
     words_in,
@@ -84,3 +86,18 @@ def test_a_word_belongs_to_the_stretch_its_middle_is_in() -> None:
     words = [word(0.8, 1.4), word(1.5, 2.0)]
     assert words_in(Stretch(0, RATE), words) == []
     assert words_in(Stretch(RATE, 2 * RATE), words) == words
+
+
+def test_a_stretched_word_hides_no_gap() -> None:
+    assert longest("Like") < 1.0
+    assert longest("550-312-881.") > 4.0  # digits take their time
+
+
+def test_a_gap_that_says_what_its_neighbors_say_is_no_find() -> None:
+    def spoken(text: str) -> list[Word]:
+        return [Word(each, 0.0, 0.5, 0.9, 0) for each in text.split()]
+
+    around = spoken("It says sixty four dollars on the second")
+    assert is_repeat(spoken("sixty-four dollars on"), spoken("sixtyfour dollars on the second"))
+    assert is_repeat(spoken("four dollars, on the"), around)
+    assert not is_repeat(spoken("and both say your company's name"), around)
