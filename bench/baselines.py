@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ __all__ = ["FasterWhisper", "Pyannote", "Stock"]
 
 Samples = npt.NDArray[np.float32]
 
+_INSIDE_WORD = tuple(".,:-/'%")  # its text has no space before these
 _BATCH = 8  # clips of Whisper; what our own service takes
 _PIPELINE_BATCH = 32  # as pyannote's published pipelines are configured
 _FEWEST_FRAMES = 2  # of speech, for a standard deviation over time
@@ -62,14 +64,16 @@ class FasterWhisper:
 
     def words(self, samples: Samples) -> tuple[Said, ...]:
         """Words of (channels, samples) at 16 kHz, in order of start."""
-        words = []
+        words: list[Said] = []
         for channel, heard in enumerate(samples):
             segments, _ = self._transcribe(heard, **self._options)
             for segment in segments:
                 for word in segment.words or ():
-                    words.append(
-                        Said(word.word.strip(), float(word.start), float(word.end), None, channel)
-                    )
+                    said = Said(word.word, float(word.start), float(word.end), None, channel)
+                    if words and word.word[:1] in _INSIDE_WORD:  # "$87" and ".40"
+                        begun = words.pop()
+                        said = replace(said, text=begun.text + said.text, start=begun.start)
+                    words.append(replace(said, text=said.text.strip()))
         return tuple(sorted(words, key=lambda word: (word.start or 0.0, word.end)))
 
 

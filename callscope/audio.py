@@ -27,6 +27,7 @@ from callscope.errors import (
     UndecodableAudio,
     UnsupportedAudio,
 )
+from callscope.riff import without_trailing_zeros
 from callscope.sources import Sources
 from callscope.types import AudioSource, MediaInfo
 
@@ -237,7 +238,10 @@ def _opened(
 ) -> Iterator[tuple[av.container.InputContainer, av.audio.AudioStream]]:
     try:
         container = av.open(
-            file, "r", options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore"
+            without_trailing_zeros(file),
+            "r",
+            options={"format_whitelist": _CONTAINERS},
+            metadata_errors="ignore",
         )
     except av.FFmpegError as error:
         raise UndecodableAudio("the bytes are no recording in a known format") from error

@@ -3,7 +3,7 @@
 The `grpc_server_*` names are go-grpc-prometheus's, so existing dashboards work.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -19,6 +19,7 @@ __all__ = [
     "STAGE_SECONDS",
     "WAITING",
     "WAIT_SECONDS",
+    "publish_compute",
     "publish_models",
 ]
 
@@ -48,6 +49,16 @@ WAIT_SECONDS = Histogram(
 _MODEL_INFO = Gauge(
     "callscope_model_info", "Models loaded; always 1.", ("stage", "model", "digest")
 )
+# Labels as the stages that have them name them; a stage without one leaves it empty.
+_COMPUTE = ("device", "compute_type", "workers", "threads", "batch_size")
+_COMPUTE_INFO = Gauge(
+    "callscope_compute_info", "How a stage computes; always 1.", ("stage", *_COMPUTE)
+)
+
+
+def publish_compute(stage: str, choices: Mapping[str, object]) -> None:
+    """Say on what, and how finely, a stage of this process computes."""
+    _COMPUTE_INFO.labels(stage, *(str(choices.get(name, "")) for name in _COMPUTE)).set(1)
 
 
 def publish_models(models: Iterable[ModelInfo]) -> None:

@@ -1,52 +1,56 @@
 """Speech to words: the stage from a recording to a transcript.
 
 Channels are checked first; of those that carry a party's own speech, the stretches where
-somebody speaks are packed into clips, and clips of all channels are decoded in the same batches.
+somebody speaks are packed into clips, and clips of all channels, and of all calls at work, are
+decoded in the same batches. What is doubtful or was passed over is listened to once more.
 """
 
-import os
+import math
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 
-import ctranslate2
 import numpy as np
 import numpy.typing as npt
 
 from callscope.audio import SAMPLE_RATE, AudioReader
 from callscope.channels import ChannelCheck, check_channels, frame_levels
-from callscope.errors import InvalidSetting
 from callscope.models import ModelStore
 from callscope.pipeline import Progress, TranscribeOptions
 from callscope.types import AudioSource, ModelInfo, Span, Transcript, Word
-from services.transcribe.recognizer import Decoding, Encoded, Heard, Recognizer
+from services.transcribe.batches import Batcher, Lane
+from services.transcribe.compute import Compute, Computing
+from services.transcribe.crosstalk import without_crosstalk
+from services.transcribe.hearing import (
+    is_aside,
+    is_convincing,
+    is_invented,
+    is_repeat,
+    is_sound,
+    longest,
+    missed,
+    says_twice,
+    words_in,
+)
+from services.transcribe.recognizer import Decoding, Heard, Recognizer
 from services.transcribe.speech import find_speech
 from services.transcribe.windows import Window, pack
 
-__all__ = ["Compute", "Engine"]
+__all__ = ["Engine"]
 
 Samples = npt.NDArray[np.float32]
+Levels = npt.NDArray[np.float32]  # dBFS, one per 20 ms frame
 
 _CLIP = 15 * SAMPLE_RATE  # longer ones repeat themselves more often with little context
-_SPEECH_SHARE = 0.1  # of the time a call takes, to find its speech
+_THOROUGH_BEAM = 5  # hypotheses, where the first reading found nothing
+_NEAR = 3.0  # seconds around a gap in which its words may have been placed by mistake
 _NOBODY = -120.0  # dBFS: the level of parties that do not exist
-
-# Whisper's own bounds (arXiv 2212.04356, section 4.5): beyond, the text is a loop, or invented.
-_LOOP = 2.4
-_UNLIKELY = -1.0  # mean log probability of a token
-_SILENT = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Compute:
-    """Where and how finely to compute; `threads` 0 takes the cores that this process may use."""
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    compute_type: str = "auto"
-    threads: int = 0
-    batch_size: int = 8
-    beam_size: int = 1
+# Shares of the time a call takes: finding its speech, reading it, and reading some of it again.
+_FOUND, _READ, _READ_AGAIN, _GAPS_READ = 0.1, 0.85, 0.9, 0.95
+# What precedes an aside, as far as the decoder knows: it writes in the style that it finds.
+_BACKCHANNELS = "Mm-hmm. Uh-huh. Mm-hmm."
 
 
 class Engine:
@@ -60,7 +64,7 @@ class Engine:
 
     Raises:
         UnknownModel, ModelMissing, ModelDamaged: the default model cannot be used.
-        InvalidSetting: a GPU is asked for and there is none.
+        InvalidSetting: a GPU is asked for and there is none, or it lacks the precision.
     """
 
     def __init__(
@@ -69,21 +73,20 @@ class Engine:
         self._reader = reader
         self._store = store
         self._default = default
-        self._compute = compute
-        self._device = _device(compute.device)
+        self.computing = Computing.on_this_machine(compute)
         self._loading = threading.Lock()
-        self._loaded: dict[str, tuple[Recognizer, ModelInfo]] = {}
-        self._recognizer(default)
+        self._loaded: dict[str, _Model] = {}
+        self._model(default)
 
     @property
     def models(self) -> tuple[ModelInfo, ...]:
         """The models loaded so far."""
-        return tuple(info for _, info in self._loaded.values())
+        return tuple(model.info for model in self._loaded.values())
 
     def warm_up(self) -> None:
         """Decode a second of noise, so that the first call finds the model ready."""
-        recognizer, _ = self._recognizer(self._default)
         noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
+        recognizer = self._model(self._default).recognizer
         recognizer.decode(recognizer.encode([noise]), Decoding("en"))
 
     def transcribe(
@@ -91,25 +94,30 @@ class Engine:
     ) -> Transcript:
         """Transcribe every channel that carries speech of its own; silence has no words.
 
+        Several threads may call this at once; the result does not depend on it.
+
         Raises:
             UnknownModel, ModelMissing, ModelDamaged: the model asked for cannot be used.
             InvalidInput: the model does not know the language.
             CallscopeError: what `AudioReader.read` raises, and whatever `progress` raises.
         """
-        recognizer, info = self._recognizer(options.model or self._default)
+        model = self._model(options.model or self._default)
+        if options.language is not None:
+            model.recognizer.check_language(options.language)
         samples = self._reader.read(audio).samples
         progress(0.0)
-        clips = _clips(samples, check_channels(samples), progress)
-        work = _Work(recognizer, samples, self._compute)
+        check = check_channels(samples)
+        levels = {channel: frame_levels(samples[channel]) for channel in check.active}
+        clips = _clips(samples, check, levels, partial(_part, progress, 0.0, _FOUND))
         language, probability = options.language, None
         words: list[Word] = []
         if clips:
             if language is None:
-                language, probability = work.language(clips)
-            decoding = Decoding(language, options.hotwords, self._compute.beam_size)
-            for done, (clip, heard) in enumerate(work.decode(clips, decoding, progress), 1):
-                words += _placed(clip, heard)
-                progress(_SPEECH_SHARE + (1 - _SPEECH_SHARE) * done / len(clips))
+                language, probability = _language(model.recognizer, samples, clips)
+            decoding = Decoding(language, options.hotwords, self.computing.beam_size)
+            with model.batcher.lane() as lane:
+                words = _Reading(lane, samples, decoding, progress).words(clips)
+            words = without_crosstalk(words, levels, check)
         progress(1.0)
         return Transcript(
             duration=samples.shape[1] / SAMPLE_RATE,
@@ -117,101 +125,188 @@ class Engine:
             language_probability=probability if words else None,
             words=tuple(sorted(words, key=lambda word: (word.start, word.channel, word.end))),
             speech=_speech(clips),
-            model=info,
+            model=model.info,
         )
 
-    def _recognizer(self, name: str) -> tuple[Recognizer, ModelInfo]:
+    def _model(self, name: str) -> "_Model":
         with self._loading:
             if name not in self._loaded:
                 local = self._store.locate(name)
-                recognizer = Recognizer(
-                    local.folder,
-                    device=self._device,
-                    compute_type=_precision(self._compute.compute_type, self._device),
-                    threads=self._compute.threads or len(os.sched_getaffinity(0)),
+                recognizer = Recognizer(local.folder, self.computing)
+                batcher = Batcher(
+                    partial(_decode, recognizer),
+                    lambda job: job.decoding,
+                    size=self.computing.batch_size,
+                    workers=self.computing.workers,
+                    mixed=self.computing.mixed_batches,
                 )
                 info = ModelInfo("transcribe", name, local.digest)
-                self._loaded[name] = recognizer, info
+                self._loaded[name] = _Model(info, recognizer, batcher)
             return self._loaded[name]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """A clip of a recording, and how to decode it."""
+
+    samples: Samples  # the recording's (channels, samples)
+    clip: Window
+    decoding: Decoding
+
+
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _Model:
+    """A model at work."""
+
+    info: ModelInfo
+    recognizer: Recognizer
+    batcher: Batcher[_Job, Heard]
+
+
+def _decode(recognizer: Recognizer, jobs: Sequence[_Job]) -> list[Heard]:
+    decoding = jobs[0].decoding
+    clips = [job.clip.audio(job.samples) for job in jobs]
+    return recognizer.decode(recognizer.encode(clips, patient=decoding.patient), decoding)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
     """One recording on its way through a recognizer."""
 
-    recognizer: Recognizer
+    lane: Lane[_Job, Heard]
     samples: Samples
-    compute: Compute
+    decoding: Decoding
+    progress: Progress
 
-    def language(self, clips: Sequence[Window]) -> tuple[str, float | None]:
-        """The language of the call, by its longest clips; not of each channel by itself."""
-        return self.recognizer.detect(self._encode(_longest_first(clips)[:2]))
+    def words(self, clips: Sequence[Window]) -> list[Word]:
+        """The words of all clips: read once; the doubtful, the missed and the asides twice."""
+        ordered = _longest_first(clips)  # of similar length in a batch: they end together
+        first = self._hear(ordered, self.decoding, _FOUND, _READ)
+        best = self._doubts_settled(ordered, first)
+        words: list[Word] = []
+        gaps: list[Window] = []
+        asides: dict[Window, list[Word]] = {}
+        for clip, heard in zip(ordered, best, strict=True):
+            placed = [] if is_invented(heard) else list(_placed(clip, heard))
+            for stretch in clip.stretches:
+                own = words_in(stretch, placed)
+                if is_aside(stretch, own):
+                    asides[Window(clip.channel, (stretch,))] = own
+                else:
+                    words += own
+                    gaps += [Window(clip.channel, (gap,)) for gap in missed(stretch, own)]
+        return words + self._in_gaps(gaps, words) + self._asides(asides)
 
-    def decode(
-        self, clips: Sequence[Window], decoding: Decoding, progress: Progress
-    ) -> Iterator[tuple[Window, Heard]]:
-        """Each clip and what is heard in it: of similar length in a batch, which saves padding."""
-        ordered = _longest_first(clips)
-        size = self.compute.batch_size
-        for at in range(0, len(ordered), size):
-            batch = ordered[at : at + size]
-            progress(_SPEECH_SHARE + (1 - _SPEECH_SHARE) * at / len(ordered))
-            heard = self.recognizer.decode(self._encode(batch), decoding)
-            for clip, first in zip(batch, heard, strict=True):
-                best = first if _is_sound(first) else self._again(clip, first, decoding)
-                if not _is_invented(best):
-                    yield clip, best
+    def _in_gaps(self, gaps: Sequence[Window], words: Sequence[Word]) -> list[Word]:
+        """What is said where the first reading passed over speech."""
+        thorough = replace(self.decoding, beam=max(self.decoding.beam, _THOROUGH_BEAM))
+        readings = self._hear(gaps, thorough, _READ_AGAIN, _GAPS_READ)
+        found: list[Word] = []
+        for gap, heard in zip(gaps, readings, strict=True):
+            reading = list(_placed(gap, heard))
+            if is_convincing(heard) and not is_repeat(reading, _around(gap, words)):
+                found += reading
+        return found
 
-    def _again(self, clip: Window, first: Heard, decoding: Decoding) -> Heard:
-        """A clip that went astray, decoded as Whisper was trained; the sounder result of both."""
-        patient = Decoding(decoding.language, decoding.hotwords, decoding.beam, patient=True)
-        (second,) = self.recognizer.decode(self._encode([clip], patient=True), patient)
-        return max(first, second, key=lambda each: (_is_sound(each), each.confidence))
+    def _asides(self, first: dict[Window, list[Word]]) -> list[Word]:
+        """Each aside's words: as first read, or as read by themselves, whichever is surer."""
+        preceding = _BACKCHANNELS if self.decoding.language == "en" else ""
+        alone = replace(self.decoding, preceding=preceding)
+        again = self._hear(list(first), alone, _GAPS_READ, 1.0)
+        words: list[Word] = []
+        for (aside, before), heard in zip(first.items(), again, strict=True):
+            surer = math.exp(heard.confidence) > _mean_probability(before)
+            words += _placed(aside, heard) if surer and is_convincing(heard) else before
+        return words
 
-    def _encode(self, clips: Sequence[Window], *, patient: bool = False) -> Encoded:
-        return self.recognizer.encode([c.audio(self.samples) for c in clips], patient=patient)
+    def _doubts_settled(self, clips: Sequence[Window], first: Sequence[Heard]) -> list[Heard]:
+        """The readings, the doubtful ones replaced where another one is sounder.
+
+        A clip that went astray is decoded as Whisper was trained. So is one that says a phrase
+        twice in a row: if that was spoken, it is heard again.
+        """
+        doubtful = [at for at, each in enumerate(first) if not is_sound(each) or says_twice(each)]
+        again = self._hear([clips[at] for at in doubtful], self._patient, _READ, _READ_AGAIN)
+        settled = list(first)
+        for at, second in zip(doubtful, again, strict=True):
+            if is_convincing(second) or not is_invented(first[at]):
+                settled[at] = max(second, first[at], key=_soundness)
+        return settled
+
+    @property
+    def _patient(self) -> Decoding:
+        return replace(self.decoding, patient=True)
+
+    def _hear(
+        self, clips: Sequence[Window], decoding: Decoding, begin: float, end: float
+    ) -> list[Heard]:
+        jobs = [_Job(self.samples, clip, decoding) for clip in clips]
+        return self.lane.results(jobs, partial(_part, self.progress, begin, end))
 
 
-def _clips(samples: Samples, check: ChannelCheck, progress: Progress) -> list[Window]:
-    """The speech of the active channels, packed."""
-    levels = {channel: frame_levels(samples[channel]) for channel in check.active}
-    clips: list[Window] = []
-    for place, channel in enumerate(check.active):
+def _soundness(heard: Heard) -> tuple[bool, bool, float]:
+    return is_sound(heard), not says_twice(heard), heard.confidence
+
+
+def _around(gap: Window, words: Sequence[Word]) -> list[Word]:
+    """The words of the same channel near a gap, in order."""
+    start, end = gap.stretches[0].start / SAMPLE_RATE, gap.stretches[0].end / SAMPLE_RATE
+    near = [w for w in words if w.channel == gap.channel and start - _NEAR < w.end]
+    return sorted((w for w in near if w.start < end + _NEAR), key=lambda word: word.start)
+
+
+def _mean_probability(words: Sequence[Word]) -> float:
+    return sum(word.probability for word in words) / max(1, len(words))
+
+
+def _part(progress: Progress, begin: float, end: float, share: float) -> None:
+    progress(begin + (end - begin) * share)
+
+
+def _clips(
+    samples: Samples, check: ChannelCheck, levels: dict[int, Levels], progress: Progress
+) -> list[Window]:
+    """The speech of the active channels, packed; each channel's is found on a thread."""
+    shares = dict.fromkeys(check.active, 0.0)
+
+    def found_on(channel: int) -> list[Window]:
         others = [levels[other] for other in check.active if other != channel]
         nobody = np.full_like(levels[channel], _NOBODY)
-        done = _SPEECH_SHARE * place / len(check.active)
+
+        def report(share: float) -> None:
+            shares[channel] = share
+            progress(sum(shares.values()) / len(shares))
+
         stretches = find_speech(
             samples[channel],
             levels[channel],
             check.reports[channel].level_dbfs or 0.0,
             np.max([nobody, *others], axis=0),
             _CLIP,
-            lambda share, done=done: progress(  # type: ignore[misc] # bound at once
-                done + _SPEECH_SHARE * share / len(check.active)
-            ),
+            report,
         )
-        clips += pack(channel, stretches, _CLIP)
-    return clips
+        return pack(channel, stretches, _CLIP)
+
+    with ThreadPoolExecutor(len(check.active) or 1, thread_name_prefix="speech") as threads:
+        return [clip for clips in threads.map(found_on, check.active) for clip in clips]
+
+
+def _language(
+    recognizer: Recognizer, samples: Samples, clips: Sequence[Window]
+) -> tuple[str, float | None]:
+    """The language of the call, by its longest clips; not of each channel by itself."""
+    longest = [clip.audio(samples) for clip in _longest_first(clips)[:2]]
+    return recognizer.detect(recognizer.encode(longest))
 
 
 def _longest_first(clips: Sequence[Window]) -> list[Window]:
     return sorted(clips, key=lambda clip: (-len(clip), clip.channel, clip.stretches))
 
 
-def _is_sound(heard: Heard) -> bool:
-    return heard.complete and heard.repetition <= _LOOP and heard.confidence >= _UNLIKELY
-
-
-def _is_invented(heard: Heard) -> bool:
-    """Whether nobody said that: a loop, or a guess where the model itself hears no speech."""
-    guess = heard.silence > _SILENT and heard.confidence < _UNLIKELY
-    return guess or heard.repetition > _LOOP
-
-
 def _placed(clip: Window, heard: Heard) -> Iterator[Word]:
     for word in heard.words:
-        start, end = clip.in_recording(word.start, word.end)
-        yield Word(word.text, start, end, word.probability, clip.channel)
+        start, end = clip.in_recording(word.start, min(word.end, word.start + longest(word.text)))
+        yield Word(word.text, round(start, 3), round(end, 3), word.probability, clip.channel)
 
 
 def _speech(clips: Sequence[Window]) -> tuple[Span, ...]:
@@ -221,19 +316,3 @@ def _speech(clips: Sequence[Window]) -> tuple[Span, ...]:
         for stretch in clip.stretches
     ]
     return tuple(sorted(spans, key=lambda span: (span.start, span.channel or 0)))
-
-
-def _device(wanted: str) -> str:
-    gpus = ctranslate2.get_cuda_device_count() if wanted != "cpu" else 0
-    if wanted == "cuda" and not gpus:
-        raise InvalidSetting(
-            "CALLSCOPE_DEVICE is cuda, but CTranslate2 sees no GPU",
-            remedy="Install NVIDIA's driver, cuBLAS and cuDNN, or set it to auto.",
-        )
-    return "cuda" if gpus else "cpu"
-
-
-def _precision(wanted: str, device: str) -> str:
-    if wanted != "auto":
-        return wanted
-    return "float16" if device == "cuda" else "int8"

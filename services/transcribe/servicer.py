@@ -2,11 +2,14 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from callscope.errors import InvalidInput, Unavailable
 from callscope.models import ModelStore
 from callscope.pipeline import TranscribeOptions
+from callscope.serving import metrics
+from callscope.serving.metrics import publish_compute
 from callscope.serving.recordings import audio_reader
 from callscope.serving.server import Service
 from callscope.serving.work import Context, Work
@@ -58,6 +61,7 @@ class TranscribeServicer(transcribe_pb2_grpc.TranscriberServicer):
                 if isinstance(event, float):
                     yield pb.TranscribeResponse(progress={"done": event})
                 else:
+                    metrics.STAGE_AUDIO_SECONDS.labels(self._settings.service).inc(event.duration)
                     yield pb.TranscribeResponse(transcript=to_proto(event))
 
     def warm_up(self) -> None:
@@ -66,7 +70,8 @@ class TranscribeServicer(transcribe_pb2_grpc.TranscriberServicer):
         Raises:
             CallscopeError: the model is missing or damaged, or there is no such device.
         """
-        from services.transcribe.engine import Compute, Engine  # heavy: CTranslate2
+        from services.transcribe.compute import Compute  # heavy: CTranslate2
+        from services.transcribe.engine import Engine
 
         settings = self._settings
         engine = Engine(
@@ -74,14 +79,17 @@ class TranscribeServicer(transcribe_pb2_grpc.TranscriberServicer):
             ModelStore(settings.models_dir),
             settings.model,
             Compute(
-                settings.device,
-                settings.compute_type,
-                settings.threads,
-                settings.batch_size,
-                settings.beam_size,
+                device=settings.device,
+                compute_type=settings.compute_type,
+                threads=settings.threads,
+                workers=settings.workers,
+                batch_size=settings.batch_size,
+                mixed_batches=settings.mixed_batches,
+                beam_size=settings.beam_size,
             ),
         )
         engine.warm_up()
+        publish_compute(settings.service, asdict(engine.computing))
         self._engine = engine
 
     def models(self) -> tuple[ModelInfo, ...]:

@@ -17,6 +17,8 @@ from callscope.audio import SAMPLE_RATE
 
 __all__ = ["Stretch", "Window", "pack"]
 
+_SHORTEST_WORD = 0.02  # seconds: a step of the aligner
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Stretch:
@@ -60,10 +62,8 @@ class Window:
         stretch = self.stretches[at]
         shift = (stretch.start - begins[at]) / SAMPLE_RATE
         lowest, highest = stretch.start / SAMPLE_RATE, stretch.end / SAMPLE_RATE
-        return (
-            min(max(start + shift, lowest), highest),
-            min(max(end + shift, lowest), highest),
-        )
+        begin = min(max(start + shift, lowest), highest - _SHORTEST_WORD)
+        return begin, min(max(end + shift, begin + _SHORTEST_WORD), highest)
 
 
 def pack(channel: int, stretches: Sequence[Stretch], limit: int) -> list[Window]:

@@ -6,7 +6,8 @@ import pytest
 
 from callscope.audio import AudioReader
 from callscope.models import ModelStore
-from services.transcribe.engine import Compute, Engine
+from services.transcribe.compute import Compute
+from services.transcribe.engine import Engine
 
 
 @pytest.fixture(scope="session")

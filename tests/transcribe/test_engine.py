@@ -1,7 +1,6 @@
 """The transcribe stage with a real model, on the sample call and on sounds that are no speech."""
 
 import json
-import wave
 from pathlib import Path
 
 import jiwer
@@ -11,34 +10,16 @@ import pytest
 
 from callscope.errors import Cancelled, InvalidInput, UnknownModel
 from callscope.pipeline import TranscribeOptions
-from callscope.types import AudioSource, Transcript
+from callscope.types import Transcript
 from services.transcribe.engine import Engine
+from tests.transcribe.sounds import RATE, plain, source, written
 
-RATE = 8000
 SECONDS = np.arange(RATE * 10) / RATE
-
-
-def source(file: Path) -> AudioSource:
-    return AudioSource(uri=file.resolve().as_uri())
-
-
-def written(folder: Path, samples: npt.NDArray[np.float64]) -> AudioSource:
-    file = folder / "made.wav"
-    with wave.open(str(file), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(RATE)
-        out.writeframes((samples * 32767).astype("<i2").tobytes())
-    return source(file)
 
 
 @pytest.fixture(scope="module")
 def heard(engine: Engine, sample: Path) -> Transcript:
     return engine.transcribe(source(sample / "stereo.flac"), TranscribeOptions(), lambda _: None)
-
-
-def plain(text: str) -> str:
-    return "".join(c for c in text.lower().replace("-", " ") if c.isalnum() or c in " '")
 
 
 def test_each_party_is_on_its_own_channel_and_read_well(heard: Transcript, sample: Path) -> None:
@@ -64,7 +45,7 @@ def test_words_are_near_their_true_times(heard: Transcript, sample: Path) -> Non
         if (word.channel, plain(word.text)) in true
     ]
     assert len(errors) > 30
-    assert np.median(errors) < 0.25
+    assert np.median(errors) < 0.15  # the tiny model's; the default's is half of it
 
 
 def test_words_are_in_order_within_the_recording_and_inside_speech(heard: Transcript) -> None:
