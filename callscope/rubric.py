@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from callscope import rubric_checks, strict_yaml
-from callscope.acts import AgentAct, CustomerAct
+from callscope.acts import CustomerAct
 from callscope.errors import InvalidRubric
 from callscope.strict_yaml import Document, Path, Problem
 from callscope.types import RubricRef
@@ -32,6 +32,7 @@ __all__ = [
     "Event",
     "MetricPoints",
     "Opportunity",
+    "OwnAct",
     "Penalty",
     "Rubric",
     "Thresholds",
@@ -51,6 +52,9 @@ Wordings = Annotated[tuple[Wording, ...], Field(max_length=60)]
 Points = Annotated[float, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(gt=0, le=24 * 3600)]
 Share = Annotated[float, Field(ge=0, le=1)]
+AgentActs = Annotated[tuple[Id, ...], Field(min_length=1)]
+"""Names of acts: of `AgentAct`, or of the rubric's `own_acts`."""
+Sentences = Annotated[tuple[Wording, ...], Field(min_length=5, max_length=500)]
 Speaker = Literal["agent", "customer", "anyone"]
 Metric = Literal[
     "interruptions_per_minute",  # the agent's, per minute in which the customer talks
@@ -76,14 +80,16 @@ class Window:
     """The part of the call that counts; no field set means the whole call.
 
     `first_seconds` run from the agent's first live words (ringing, IVR and backchannels apart),
-    `last_seconds` back from the last words of the call, `after` from the first time that event
-    is heard, for `seconds` or to the end.
+    `last_seconds` back from the last words of the call, `last_share` too, as a share of the time
+    since the agent's first live words, `after` from the first time that event is heard, for
+    `seconds` or to the end.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     first_seconds: Seconds | None = None
     last_seconds: Seconds | None = None
+    last_share: Annotated[float, Field(gt=0, lt=1)] | None = None
     after: Id | None = None
     seconds: Seconds | None = None
 
@@ -107,7 +113,7 @@ class ActPoints:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    any_of: Annotated[tuple[AgentAct, ...], Field(min_length=1)]
+    any_of: AgentActs
     points: Points
     count: Annotated[int, Field(ge=1, le=20)] = 1
 
@@ -130,7 +136,7 @@ class Penalty:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    any_of: Annotated[tuple[AgentAct, ...], Field(min_length=1)]
+    any_of: AgentActs
     points: Points
     at_most: Points = 100
 
@@ -182,7 +188,9 @@ class Element:
     """A part of a disclosure that must be said, in any of the accepted wordings.
 
     `mentions` are words the passage must hold to count, alternatives separated by `|`: what
-    tells this element from a sentence that merely sounds like it.
+    tells this element from a sentence that merely sounds like it. `unlike` are such sentences: a
+    passage that is nearer to one of them than to every wording does not count. `only_with` names
+    an element without which this one means nothing: it counts only close to where that was said.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -190,6 +198,8 @@ class Element:
     id: Id
     wordings: Annotated[Wordings, Field(min_length=1)]
     mentions: Annotated[tuple[Wording, ...], Field(max_length=8)] = ()
+    unlike: Wordings = ()
+    only_with: Id | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +216,11 @@ class Deadline:
 class Disclosure:
     """A statement that must be made, element by element.
 
-    Required when all events of `required_when` are heard; always, where it names none.
+    Required when all events of `required_when` are heard; always, where it names none. `ordered`
+    asks for the elements in the order given; `after` names disclosures that must come before this
+    one. Faster than `rushed_above` words a minute, nobody takes it in (comprehension falls off
+    beyond some 250: Foulke & Sticht, "Review of research on the intelligibility and
+    comprehension of accelerated speech", 1969).
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -217,7 +231,26 @@ class Disclosure:
     speaker: Literal["agent"] = "agent"
     deadline: Deadline | None = None
     required_when: tuple[Id, ...] = ()
+    ordered: bool = False
+    after: tuple[Id, ...] = ()
+    rushed_above: Annotated[float, Field(ge=100, le=1000)] = 250
     auto_fail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAct:
+    """An act of the agent that the rubric's author teaches by sentences, ten or more of each kind.
+
+    `positive` (in YAML `for`) are sentences that are the act; `negative` (`against`) are sentences
+    that come near without being it.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Id
+    title: Text
+    positive: Annotated[Sentences, Field(alias="for")]
+    negative: Annotated[Sentences, Field(alias="against")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +266,7 @@ class Rubric:
     description: str = ""
     disclosures: Annotated[tuple[Disclosure, ...], Field(max_length=40)] = ()
     events: Annotated[tuple[Event, ...], Field(max_length=60)] = ()
+    own_acts: Annotated[tuple[OwnAct, ...], Field(max_length=20)] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
 
     @property
@@ -331,5 +365,5 @@ def _at(data: Any, path: Path) -> object:
 
 _KINDS = (
     *(Rubric, Behavior, Disclosure, Element, Event, Window),
-    *(Opportunity, ActPoints, MetricPoints, Penalty, Deadline, Thresholds),
+    *(Opportunity, ActPoints, MetricPoints, Penalty, Deadline, Thresholds, OwnAct),
 )

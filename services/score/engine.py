@@ -89,12 +89,12 @@ class ScoreEngine:
         """Judge the conversation: read it, hear its events, check disclosures, judge behaviors."""
         reading = self._reader.read(utterances, _share(progress, 0.0, 0.4))
         wordings = self._wordings.of(rubric, _share(progress, 0.4, 0.5))
-        heard = hear(rubric, reading, wordings)
+        hearing = hear(rubric, reading, wordings)
         finder = PassageFinder(self._encoder, wordings, reading, Role.AGENT)
         disclosures = check_disclosures(
-            rubric.disclosures, finder, heard, _share(progress, 0.5, 1.0)
+            rubric.disclosures, finder, hearing, metrics, _share(progress, 0.5, 1.0)
         )
-        case = Case(reading, metrics, heard, rubric.thresholds)
+        case = Case(reading, metrics, hearing.heard, rubric.thresholds)
         return assemble(rubric, case, disclosures, self.models)
 
 

@@ -1,14 +1,14 @@
 """One sentence that says why, built from the facts of a judgement."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from callscope.rubric import Behavior
 from callscope.types import Evidence, Metrics
 from services.score import talk
-from services.score.evidence import Grounds, clock
+from services.score.evidence import Grounds, clock, listed
 from services.score.windows import describe
 
-__all__ = ["explain", "listed"]
+__all__ = ["explain"]
 
 NAMED = 3  # moments of one kind; the evidence has the rest
 
@@ -27,12 +27,6 @@ def explain(behavior: Behavior, grounds: Grounds, metrics: Metrics, score: float
         if (number := talk.value(rule.metric, metrics)) is not None
     ]
     return f"{describe(behavior.window)} {'; '.join(facts)}: {score:g} of 100 points."
-
-
-def listed(parts: Iterable[str]) -> str:
-    """`a, b and c`."""
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _moments(evidence: Sequence[Evidence]) -> str:

@@ -14,14 +14,13 @@ from callscope.types import (
     Review,
     Scorecard,
 )
-from services.score.evidence import in_order
-from services.score.explanation import listed
+from services.score.evidence import in_order, listed
 from services.score.judge import Case, judge, unscored
 from services.score.points import outcome_of
 
 __all__ = ["assemble", "overall", "review"]
 
-LATE = 0.5  # share of a disclosure's worth that is left when it comes too late
+MISPLACED = 0.5  # share of a disclosure's worth that is left when it is late or out of order
 
 
 def assemble(
@@ -76,7 +75,7 @@ def _by_disclosures(
 
 def _worth(result: DisclosureResult) -> float:
     worth = 100 * (result.coverage or 0.0)
-    return worth * LATE if result.on_time is False else worth
+    return worth * MISPLACED if False in (result.on_time, result.in_order) else worth
 
 
 def _counted(required: Sequence[DisclosureResult]) -> str:
@@ -89,9 +88,13 @@ def _counted(required: Sequence[DisclosureResult]) -> str:
         )
     ]
     full = sum(result.status is DisclosureStatus.DELIVERED for result in required)
-    late = [result.title for result in required if result.on_time is False]
+    late = [r.title for r in required if False in (r.on_time, r.in_order)]
     parts = [f"Of {len(required)} required disclosures {full} given in full"]
-    parts += [f"{word}: {listed(titles)}" for word, titles in [*groups, ("late", late)] if titles]
+    parts += [
+        f"{word}: {listed(titles)}"
+        for word, titles in [*groups, ("late or out of order", late)]
+        if titles
+    ]
     return "; ".join(parts)
 
 
