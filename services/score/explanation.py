@@ -8,7 +8,7 @@ from services.score import talk
 from services.score.evidence import Grounds, clock, listed
 from services.score.windows import describe
 
-__all__ = ["explain"]
+__all__ = ["explain", "points"]
 
 NAMED = 3  # moments of one kind; the evidence has the rest
 
@@ -20,17 +20,24 @@ def explain(behavior: Behavior, grounds: Grounds, metrics: Metrics, score: float
     if grounds.against:
         facts.append(f"against it {_moments(grounds.against)}")
     if grounds.missed:
-        facts.append(f"without it went the customer's {_moments(grounds.missed)}")
+        facts.append(f"unanswered went the customer's {_moments(grounds.missed)}")
     facts += [
         talk.describe(rule.metric, number)
         for rule in behavior.metrics
         if (number := talk.value(rule.metric, metrics)) is not None
     ]
-    return f"{describe(behavior.window)} {'; '.join(facts)}: {score:g} of 100 points."
+    return f"{describe(behavior.window)} {'; '.join(facts)}: {points(score)}."
+
+
+def points(score: float) -> str:
+    """`64.5 of 100 points`; two digits after the point would feign a precision nobody has."""
+    return f"{round(score, 1):g} of 100 points"
 
 
 def _moments(evidence: Sequence[Evidence]) -> str:
-    """`apology at 0:12 and understanding at 0:15`: the weightiest few, in order of time."""
-    moments = sorted(evidence[:NAMED], key=lambda each: each.start)
-    names = [f"{each.label.replace('_', ' ')} at {clock(each.start)}" for each in moments]
+    """`apology at 0:12 and 0:40 and understanding at 0:15`: the weightiest few, by time."""
+    moments: dict[str, list[str]] = {}
+    for each in sorted(evidence[:NAMED], key=lambda each: each.start):
+        moments.setdefault(each.label.replace("_", " "), []).append(clock(each.start))
+    names = [f"{label} at {listed(times)}" for label, times in moments.items()]
     return listed(names) if names else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from callscope.rubric import Behavior, Rubric, Thresholds
+from callscope.rubric import Behavior, Disclosure, Rubric
 from callscope.types import (
     BehaviorScore,
     DisclosureResult,
@@ -15,10 +15,11 @@ from callscope.types import (
     Scorecard,
 )
 from services.score.evidence import in_order, listed
+from services.score.explanation import points
 from services.score.judge import Case, judge, unscored
 from services.score.points import outcome_of
 
-__all__ = ["assemble", "overall", "review"]
+__all__ = ["assemble", "fatal", "overall", "review"]
 
 MISPLACED = 0.5  # share of a disclosure's worth that is left when it is late or out of order
 
@@ -37,7 +38,7 @@ def assemble(
         for behavior in rubric.behaviors
     )
     total = overall(rubric, behaviors, disclosures)
-    reasons = tuple(review(rubric.thresholds, behaviors, disclosures, total, case))
+    reasons = tuple(review(rubric, behaviors, disclosures, case))
     return Scorecard(
         rubric=rubric.ref,
         behaviors=behaviors,
@@ -69,7 +70,7 @@ def _by_disclosures(
         confidence=min(result.confidence for result in required),
         weight=behavior.weight,
         evidence=in_order(evidence),
-        explanation=f"{_counted(required)}: {score:g} of 100 points.",
+        explanation=f"{_counted(required)}: {points(score)}.",
     )
 
 
@@ -105,26 +106,30 @@ def overall(
     scored = [(each.score, each.weight) for each in behaviors if each.score is not None]
     weight = sum(weight for _, weight in scored)
     mean = round(sum(s * w for s, w in scored) / weight, 2) if weight > 0 else None
-    failed = [
+    failed = fatal(rubric, behaviors, disclosures)
+    return OverallScore(score=mean, auto_fail=failed[0].id if failed else None)
+
+
+def fatal(
+    rubric: Rubric, behaviors: Sequence[BehaviorScore], disclosures: Sequence[DisclosureResult]
+) -> list[Behavior | Disclosure]:
+    """What fails the call whatever the score: a fatal behavior missed, or disclosure not made."""
+    judged = zip(rubric.behaviors, behaviors, strict=True)
+    said = zip(rubric.disclosures, disclosures, strict=True)
+    return [
+        *(rule for rule, each in judged if rule.auto_fail and each.outcome is Outcome.MISSED),
         *(
-            rule.id
-            for rule, each in zip(rubric.behaviors, behaviors, strict=True)
-            if rule.auto_fail and each.outcome is Outcome.MISSED
-        ),
-        *(
-            rule.id
-            for rule, result in zip(rubric.disclosures, disclosures, strict=True)
-            if rule.auto_fail and result.status is DisclosureStatus.MISSING
+            rule
+            for rule, each in said
+            if rule.auto_fail and each.status is DisclosureStatus.MISSING
         ),
     ]
-    return OverallScore(score=mean, auto_fail=failed[0] if failed else None)
 
 
 def review(
-    thresholds: Thresholds,
+    rubric: Rubric,
     behaviors: Sequence[BehaviorScore],
     disclosures: Sequence[DisclosureResult],
-    total: OverallScore,
     case: Case,
 ) -> Iterator[str]:
     """Why a person should look at the call, one sentence each."""
@@ -133,9 +138,9 @@ def review(
         return
     if not case.reading.customer_heard:
         yield "No customer was heard, so the agent's behavior could not be assessed."
-    if total.auto_fail is not None:
-        yield f"{total.auto_fail} fails the call whatever the score."
-    line = thresholds.review_confidence
+    for rule in fatal(rubric, behaviors, disclosures):
+        yield f"{rule.title}: missing, which fails the call whatever the score."
+    line = rubric.thresholds.review_confidence
     judged = [(each.title, each.outcome.value, each.confidence) for each in behaviors]
     judged += [(each.title, each.status.value, each.confidence) for each in disclosures]
     for title, verdict, confidence in judged:
