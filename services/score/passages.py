@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
 
 from callscope.pipeline import Progress
 from callscope.rubric import Element
@@ -32,7 +33,7 @@ NEAREST = 3  # sentences around which windows are tried
 PROMISING = 0.25  # cosine from which a sentence may hold a wording
 SPELLED = 0.60  # or share of a wording's letters found in it, in order
 CHANCE = 0.15  # the allowance: a share of 0.75 is worth a cosine of 0.60
-READ_OUT = 0.80  # share of letters in common from which a wording was read out
+READ_OUT = 0.15  # share of a wording's words that may differ where it was read out; one always may
 ALIKE = 88.0  # ratio from which two words are the same but for recognition
 
 Floats = npt.NDArray[np.float32]
@@ -171,7 +172,7 @@ def _plain(words: Sequence[Word]) -> str:
 def _mentions(element: Element, text: str) -> bool:
     """Whether the text holds a word of each of the element's mentions, as heard or nearly so.
 
-    Where a wording was read out all but letter for letter, a word that is not there was misheard:
+    Where a wording was read out all but word for word, a word that is not there was misheard:
     unless it turns the meaning around, as `not` does.
     """
     words = text.split()
@@ -179,7 +180,11 @@ def _mentions(element: Element, text: str) -> bool:
     if not lost:
         return True
     forgivable = lexicon.NEGATIONS.isdisjoint(word for each in lost for word in _options(each))
-    return forgivable and _letters(element, text) >= READ_OUT
+    return forgivable and any(_read_out(tokens(each), words) for each in element.wordings)
+
+
+def _read_out(wording: Sequence[str], words: Sequence[str]) -> bool:
+    return Levenshtein.distance(wording, words) <= max(1.0, READ_OUT * len(wording))
 
 
 def _said_any(mention: str, text: str, words: Sequence[str]) -> bool:
