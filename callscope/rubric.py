@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -38,10 +38,13 @@ __all__ = [
     "Thresholds",
     "Window",
     "load",
+    "load_own_acts",
     "problems",
 ]
 
 MAX_PROBLEMS_SHOWN = 50
+
+T = TypeVar("T")
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
@@ -283,7 +286,17 @@ class Rubric:
         return RubricRef(self.id, self.version, self.digest)
 
 
+@dataclass(frozen=True, slots=True)
+class _OwnActs:
+    """A file with nothing but own acts, to be tried before they go into a rubric."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    own_acts: Annotated[tuple[OwnAct, ...], Field(min_length=1, max_length=20)]
+
+
 _ADAPTER: TypeAdapter[Rubric] = TypeAdapter(Rubric)
+_OWN_ACTS: TypeAdapter[_OwnActs] = TypeAdapter(_OwnActs)
 
 
 def load(text: str, name: str = "the rubric") -> Rubric:
@@ -296,9 +309,12 @@ def load(text: str, name: str = "the rubric") -> Rubric:
     Raises:
         InvalidRubric: it does not hold together; the message lists every problem with its line.
     """
-    rubric, found = _read(text)
-    if rubric is not None:
-        return rubric
+    return _sound(*_read(text, _ADAPTER), name)
+
+
+def _sound(value: T | None, found: tuple[Problem, ...], name: str) -> T:
+    if value is not None:
+        return value
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
     shown = [str(problem) for problem in found[:MAX_PROBLEMS_SHOWN]]
     raise InvalidRubric(
@@ -306,24 +322,39 @@ def load(text: str, name: str = "the rubric") -> Rubric:
     )
 
 
+def load_own_acts(text: str, name: str = "the file") -> tuple[OwnAct, ...]:
+    """Read the own acts of a rubric, or of a file that holds nothing but `own_acts`.
+
+    Raises:
+        InvalidRubric: it does not hold together, or holds none.
+    """
+    data = strict_yaml.read(text).data
+    if isinstance(data, dict) and data.keys() == {"own_acts"}:
+        return _sound(*_read(text, _OWN_ACTS), name).own_acts
+    acts = load(text, name).own_acts
+    if not acts:
+        raise InvalidRubric(f"{name} describes no acts of its own: add them under own_acts")
+    return acts
+
+
 def problems(text: str) -> tuple[Problem, ...]:
     """Everything wrong with a rubric's text, in order of line; empty where it is sound."""
-    return _read(text)[1]
+    return _read(text, _ADAPTER)[1]
 
 
-def _read(text: str) -> tuple[Rubric | None, tuple[Problem, ...]]:
+def _read(text: str, adapter: TypeAdapter[T]) -> tuple[T | None, tuple[Problem, ...]]:
     document = strict_yaml.read(text)
     found = list(document.problems)
-    rubric = None
+    value = None
     if document.data is not None or not found:
         try:
             # JSON mode: strict about types, yet lists become tuples and names become enums.
-            rubric = _ADAPTER.validate_json(json.dumps(document.data))
+            value = adapter.validate_json(json.dumps(document.data))
         except ValidationError as error:
             found += _shape_problems(document, error)
         found += [document.problem(p, message) for p, message in rubric_checks.run(document.data)]
     ordered = tuple(sorted(found, key=lambda problem: problem.line))
-    return (None if ordered else rubric), ordered
+    return (None if ordered else value), ordered
 
 
 def _shape_problems(document: Document, error: ValidationError) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 """One sentence that says why, built from the facts of a judgement."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from callscope.rubric import Behavior
 from callscope.types import Evidence, Metrics
@@ -8,7 +8,7 @@ from services.score import talk
 from services.score.evidence import Grounds, clock, listed
 from services.score.windows import describe
 
-__all__ = ["explain", "points"]
+__all__ = ["explain", "points", "trial_note"]
 
 NAMED = 3  # moments of one kind; the evidence has the rest
 
@@ -27,6 +27,14 @@ def explain(behavior: Behavior, grounds: Grounds, metrics: Metrics, score: float
         if (number := talk.value(rule.metric, metrics)) is not None
     ]
     return f"{describe(behavior.window)} {'; '.join(facts)}: {points(score)}."
+
+
+def trial_note(behavior: Behavior, on_trial: Mapping[str, int]) -> str:
+    """That the behavior rests on acts that have not proven themselves; empty where it does not."""
+    named = [rule.any_of for rule in behavior.acts] + [rule.any_of for rule in behavior.penalties]
+    acts = sorted({act for acts in named for act in acts if act in on_trial})
+    learned = listed(f"{act} from {on_trial[act]} sentences" for act in acts)
+    return f" On trial: learned {learned}." if acts else ""
 
 
 def points(score: float) -> str:

@@ -1,14 +1,14 @@
 """From findings, timing and opportunity to the outcome of a behavior."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from callscope.rubric import ActPoints, Behavior, Opportunity, Penalty, Thresholds
 from callscope.types import BehaviorScore, Evidence, Metrics, Outcome, Polarity, Role, Span
 from services.score import talk
 from services.score.events import Heard
 from services.score.evidence import Grounds, quote
-from services.score.explanation import explain
+from services.score.explanation import explain, trial_note
 from services.score.points import (
     Part,
     combine,
@@ -27,12 +27,16 @@ SHOWN = 4  # sentences for one rule
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All that a judgement rests on."""
+    """All that a judgement rests on.
+
+    `on_trial` are the rubric's own acts that were learned from few sentences, and from how many.
+    """
 
     reading: Reading
     metrics: Metrics
     heard: Mapping[str, Heard]
     thresholds: Thresholds
+    on_trial: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ def judge(behavior: Behavior, case: Case) -> BehaviorScore:
         confidence=round(likely, 4),
         weight=behavior.weight,
         evidence=grounds.evidence,
-        explanation=explain(behavior, grounds, case.metrics, score),
+        explanation=explain(behavior, grounds, case.metrics, score)
+        + trial_note(behavior, case.on_trial),
     )
 
 
