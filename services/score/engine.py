@@ -16,8 +16,9 @@ from services.score.events import hear
 from services.score.heads import Heads
 from services.score.judge import Case
 from services.score.library import RubricLibrary
-from services.score.own_acts import OwnActs, find
+from services.score.own_acts import OwnActs, OwnHead, find
 from services.score.passages import PassageFinder
+from services.score.plain_speech import as_heard, plain
 from services.score.reading import Reader, Reading
 from services.score.scorecard import assemble
 from services.score.second_opinion import Judge, compared
@@ -95,7 +96,7 @@ class ScoreEngine:
     ) -> Scorecard:
         """Judge the conversation: read it, hear its events, check disclosures, judge behaviors."""
         own = self.own_acts.of(rubric.own_acts)
-        reading = find(self._reader.read(utterances, _share(progress, 0.0, 0.4)), own)
+        reading = self._read(utterances, own, _share(progress, 0.0, 0.4))
         wordings = self._wordings.of(rubric, _share(progress, 0.4, 0.5))
         hearing = hear(rubric, reading, wordings)
         finder = PassageFinder(self._encoder, wordings, reading, Role.AGENT)
@@ -110,7 +111,13 @@ class ScoreEngine:
 
     def read(self, utterances: Sequence[Utterance], acts: Sequence[OwnAct]) -> Reading:
         """The conversation's sentences with the probability of each of `acts` in the agent's."""
-        return find(self._reader.read(utterances, lambda _: None), self.own_acts.of(acts))
+        return self._read(utterances, self.own_acts.of(acts), lambda _: None)
+
+    def _read(
+        self, utterances: Sequence[Utterance], own: Sequence[OwnHead], progress: Progress
+    ) -> Reading:
+        reading = self._reader.read(plain(utterances), progress)
+        return as_heard(find(reading, own), utterances)
 
 
 def _share(progress: Progress, start: float, end: float) -> Progress:

@@ -33,8 +33,9 @@ def trial_note(behavior: Behavior, on_trial: Mapping[str, int]) -> str:
     """That the behavior rests on acts that have not proven themselves; empty where it does not."""
     named = [rule.any_of for rule in behavior.acts] + [rule.any_of for rule in behavior.penalties]
     acts = sorted({act for acts in named for act in acts if act in on_trial})
-    learned = listed(f"{act} from {on_trial[act]} sentences" for act in acts)
-    return f" On trial: learned {learned}." if acts else ""
+    if not acts:
+        return ""
+    return f" On trial: learned {listed(f'{a} from {on_trial[a]} sentences' for a in acts)}."
 
 
 def points(score: float) -> str:

@@ -20,6 +20,7 @@ from callscope.types import Role, Span, Word
 from services.score import lexicon
 from services.score.encoder import Encoder
 from services.score.features import tokens
+from services.score.plain_speech import standard
 from services.score.reading import Reading
 from services.score.wordings import Wordings
 
@@ -33,7 +34,7 @@ NEAREST = 3  # sentences around which windows are tried
 PROMISING = 0.25  # cosine from which a sentence may hold a wording
 SPELLED = 0.60  # or share of a wording's letters found in it, in order
 CHANCE = 0.15  # the allowance: a share of 0.75 is worth a cosine of 0.60
-READ_OUT = 0.15  # share of a wording's words that may differ where it was read out; one always may
+READ_OUT = 0.17  # share of a wording's words that may differ where it was read out: one in six
 ALIKE = 88.0  # ratio from which two words are the same but for recognition
 
 Floats = npt.NDArray[np.float32]
@@ -166,7 +167,7 @@ def _spans(first: int, last: int, end: int, sizes: Sequence[int]) -> Iterator[tu
 
 
 def _plain(words: Sequence[Word]) -> str:
-    return " ".join(tokens(" ".join(word.text for word in words)))
+    return " ".join(tokens(" ".join(standard(word.text) for word in words)))
 
 
 def _mentions(element: Element, text: str) -> bool:
@@ -184,7 +185,7 @@ def _mentions(element: Element, text: str) -> bool:
 
 
 def _read_out(wording: Sequence[str], words: Sequence[str]) -> bool:
-    return Levenshtein.distance(wording, words) <= max(1.0, READ_OUT * len(wording))
+    return Levenshtein.distance(wording, words) <= READ_OUT * len(wording)
 
 
 def _said_any(mention: str, text: str, words: Sequence[str]) -> bool:
