@@ -13,7 +13,7 @@ import math
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,10 @@ from callscope.types import Metrics, ParticipantMetrics, Role, Scorecard, Uttera
 from services.score.engine import ScoreEngine
 from services.score.library import RubricLibrary
 
-__all__ = ["GATE", "KINDS", "Flips", "calls", "count", "interval"]
+__all__ = ["BOTH", "GATE", "Flips", "calls", "count", "interval"]
 
 SEED = 11
+TURN = 6.0  # seconds of every turn
 GATE = 0.01
 """Share of judgements that may flip."""
 
@@ -85,7 +86,11 @@ ACCENTS = {
     "caribbean": {"the": "de", "that": "dat", "them": "dem", "three": "tree", "there": "dere"},
     "east_asian": {"the": "", "a": "", "an": "", "really": "leally", "are": ""},
 }
+NOT_REQUIRED = "not_required"  # in both tellings it is no judgement, and would flatter the rate
 RUBRICS = ("general", "collections", "sales")
+
+BOTH = frozenset({Role.CUSTOMER, Role.AGENT})
+WHOSE = (frozenset({Role.CUSTOMER}), frozenset({Role.AGENT}), BOTH)
 
 Swap = Callable[[str], str]
 Lines = Sequence[tuple[Role, str]]
@@ -153,28 +158,26 @@ def count(
     told: Sequence[Sequence[str]],
     names: int = len(NAMES),
     rubrics: Sequence[str] = RUBRICS,
+    whose: Sequence[Set[Role]] = WHOSE,
 ) -> Mapping[str, Flips]:
-    """Flips by kind of change, over all calls and rubrics."""
+    """Flips by kind of change, over all calls and rubrics; `whose` words change spelling."""
     compared, flipped = Counter[str](), Counter[str]()
     examples: dict[str, list[str]] = {}
     for number, lines in enumerate(told):
         for rubric in rubrics:
-            first, *others = _tellings(lines, names)
+            first, *others = _tellings(lines, names, whose)
             base = _verdicts(engine, first, rubric)
             for other in others:
                 for judged, verdict in _verdicts(engine, other, rubric).items():
-                    compared[other.kind] += 1
+                    compared[other.kind] += {base[judged], verdict} != {NOT_REQUIRED}
                     if verdict != base[judged]:
                         flipped[other.kind] += 1
                         text = f"call {number}, {rubric}, {judged}: {base[judged]} to {verdict}"
                         examples.setdefault(other.kind, []).append(text)
     return {
-        kind: Flips(compared[kind], flipped[kind], tuple(examples.get(kind, ())[:60]))
+        kind: Flips(compared[kind], flipped[kind], tuple(examples.get(kind, ())[:5]))
         for kind in sorted(compared)
     }
-
-
-KINDS = ("accent", "dialect", "history", "name", "politeness")
 
 
 def calls() -> list[list[str]]:
@@ -196,7 +199,7 @@ def _verdicts(engine: ScoreEngine, telling: Telling, rubric: str) -> dict[str, s
 # --------------------------------------------------------------------------------------- tellings
 
 
-def _tellings(lines: Sequence[str], names: int) -> Iterator[Telling]:
+def _tellings(lines: Sequence[str], names: int, whose: Sequence[Set[Role]]) -> Iterator[Telling]:
     """The call as it stands, then each change of it."""
     base = _lines(lines, *STANDARD)
     yield Telling("base", _utterances(base))
@@ -206,7 +209,7 @@ def _tellings(lines: Sequence[str], names: int) -> Iterator[Telling]:
         yield Telling("name", _utterances(_lines(lines, customer, agent)))
     for kind, spelled in (("dialect", DIALECT), ("accent", ACCENTS)):
         for table in spelled.values():
-            for roles in ({Role.CUSTOMER}, {Role.AGENT}, {Role.CUSTOMER, Role.AGENT}):
+            for roles in whose:
                 yield Telling(kind, _utterances(_swapped(base, roles, _swap(table))))
     for swap in (_politer, _blunter):
         yield Telling("politeness", _utterances(_swapped(base, {Role.CUSTOMER}, swap)))
@@ -228,7 +231,7 @@ def _lines(lines: Sequence[str], customer: tuple[str, str], agent: str) -> Lines
     ]
 
 
-def _swapped(lines: Lines, roles: set[Role], swap: Swap) -> Lines:
+def _swapped(lines: Lines, roles: Set[Role], swap: Swap) -> Lines:
     return [(role, swap(text) if role in roles else text) for role, text in lines]
 
 
@@ -271,9 +274,6 @@ def _utterances(lines: Lines) -> tuple[Utterance, ...]:
         utterances.append(Utterance(len(utterances), role.value, role, 1.0, at, at + length, words))
         at += length + 0.5
     return tuple(utterances)
-
-
-TURN = 6.0  # seconds
 
 
 def _metrics() -> Metrics:

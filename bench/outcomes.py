@@ -13,8 +13,11 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from callscope.conversation.talk import measure
 from callscope.dialogue import build
@@ -72,6 +75,7 @@ def main() -> None:
     figures["one_word_in_ten_misheard"] = _disclosures(misheard, _judge(misheard, engine))
     if options.records is not None:
         figures["recognized_words"] = _figures(_recognized(calls, options.records), engine)
+    figures["statements"] = _statements(engine)
     if options.turns:
         figures["false_alarms"] = _false_alarms(options.data / "text", options.turns, engine)
     print(json.dumps(figures, indent=2))
@@ -152,7 +156,7 @@ def _recognized(calls: Sequence[Call], records: Path) -> list[Call]:
 
 
 def _judge(calls: Iterable[Call], engine: ScoreEngine) -> list[Scorecard]:
-    return [engine.score(*each.conversation, GENERAL, lambda _: None) for each in calls]
+    return [engine.score(*each.conversation, GENERAL, _quiet) for each in calls]
 
 
 # ---------------------------------------------------------------------------------------- figures
@@ -248,7 +252,8 @@ def _concordance(grades: Sequence[int], scores: Sequence[float | None]) -> float
 def _unfounded(call: Call, card: Scorecard) -> int:
     """Quotes that are not in the transcript at their seconds."""
     said = {each.index: each for each in call.conversation[0]}
-    evidence = [e for each in (*card.behaviors, *card.disclosures) for e in each.evidence]
+    evidence = [e for behavior in card.behaviors for e in behavior.evidence]
+    evidence += [e for disclosure in card.disclosures for e in disclosure.evidence]
     return sum(
         e.quote
         != " ".join(
@@ -266,6 +271,30 @@ def _review(cards: Sequence[Scorecard]) -> dict[str, Any]:
     }
 
 
+def _statements(engine: ScoreEngine) -> dict[str, Any]:
+    """The statements of `disclosures.yaml`, each in each of its contexts."""
+    told = yaml.safe_load(Path(__file__).with_name("disclosures.yaml").read_text(encoding="utf-8"))
+    right, wrong = 0, []
+    for name, case in told.items():
+        for expected in ("delivered", "partial", "missing"):
+            for said, context in product(case[expected], case["contexts"]):
+                lines = [line.format(said=said) for line in context]
+                card = engine.score(*_told(lines), GENERAL, _quiet)
+                status = next(d.status.value for d in card.disclosures if d.disclosure == name)
+                right += status == expected
+                if status != expected:
+                    wrong.append(f"{name}: {expected} judged {status}: {said}")
+    return {
+        "cases": right + len(wrong),
+        "status_right": _share(right, right + len(wrong)),
+        "wrong": wrong,
+    }
+
+
+def _quiet(_: float) -> None:
+    """Progress that nobody watches."""
+
+
 def _false_alarms(folder: Path, turns: int, engine: ScoreEngine) -> dict[str, Any]:
     """Disclosures found in real agent turns, each a conversation with the customer's turn."""
     rows: list[tuple[str, str]] = []
@@ -275,7 +304,7 @@ def _false_alarms(folder: Path, turns: int, engine: ScoreEngine) -> dict[str, An
     chosen = random.Random(SEED).sample(sorted({row for row in rows if row[1].strip()}), turns)
     alarms: list[str] = []
     for customer, agent in chosen:
-        card = engine.score(*_exchange(customer, agent), GENERAL, lambda _: None)
+        card = engine.score(*_told([f"> {customer}", agent]), GENERAL, _quiet)
         alarms += [
             f"{each.disclosure} {each.status}: {agent}"
             for each in card.disclosures
@@ -285,22 +314,24 @@ def _false_alarms(folder: Path, turns: int, engine: ScoreEngine) -> dict[str, An
     return {"turns": turns, "per_1000": _share(1000 * len(alarms), turns), "alarms": alarms}
 
 
-def _exchange(customer: str, agent: str) -> Conversation:
+def _told(lines: Sequence[str]) -> Conversation:
+    """A conversation of the agent's lines, and of the customer's, which begin with `>`."""
     utterances: list[Utterance] = []
     at = 0.0
-    for role, text in ((Role.CUSTOMER, customer), (Role.AGENT, agent)):
+    for line in lines:
+        role = Role.CUSTOMER if line.startswith("> ") else Role.AGENT
         words = tuple(
             Word(word, at + 0.3 * place, at + 0.3 * place + 0.25, 0.95, 0)
-            for place, word in enumerate(text.split())
+            for place, word in enumerate(line.removeprefix("> ").split())
         )
         if words:
             at = words[-1].end + 0.5
+            place = len(utterances)
             utterances.append(
-                Utterance(len(utterances), role, role, 1.0, words[0].start, words[-1].end, words)
+                Utterance(place, role, role, 1.0, words[0].start, words[-1].end, words)
             )
-    return tuple(utterances), measure(
-        utterances, [(Span(u.start, u.end),) for u in utterances], at, ()
-    )
+    speech = [(Span(each.start, each.end),) for each in utterances]
+    return tuple(utterances), measure(utterances, speech, at, ())
 
 
 def _share(part: float, whole: int) -> float | None:
