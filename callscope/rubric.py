@@ -10,6 +10,7 @@ What the fields mean for the score is in `services/score/README.md`.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -360,15 +361,22 @@ def _read(text: str, adapter: TypeAdapter[T]) -> tuple[T | None, tuple[Problem, 
 def _shape_problems(document: Document, error: ValidationError) -> Iterator[Problem]:
     for each in error.errors(include_url=False):
         path: Path = each["loc"]
-        if each["type"] == "too_short" and _at(document.data, path):
+        if each["type"] == "too_short" and _has_items(document, path, each["ctx"]["min_length"]):
             continue  # its items are there, and wrong: they have their own problems
         yield document.problem(path, _say(document, path, each["type"], each["msg"]))
+
+
+def _has_items(document: Document, path: Path, least: int) -> bool:
+    items = _at(document.data, path)
+    return isinstance(items, list) and len(items) >= least
 
 
 def _say(document: Document, path: Path, kind: str, message: str) -> str:
     """Pydantic's message in the words of someone who writes YAML."""
     if kind == "unexpected_keyword_argument":
         return f"unknown field{_suggestion(path)}"
+    if kind == "too_short" and (least := re.search(r"at least (\d+)", message)):
+        return f"should be a list with at least {least[1]} item{'s' * (least[1] != '1')}"
     if kind == "string_type" and isinstance(_at(document.data, path), int | float):
         return "should be text: put it in quotes"
     return _SAYINGS.get(kind) or message[0].lower() + message[1:]
@@ -377,7 +385,6 @@ def _say(document: Document, path: Path, kind: str, message: str) -> str:
 _SAYINGS = {
     "missing": "is missing",
     "tuple_type": "should be a list",
-    "too_short": "should be a list with at least one item",
     "dataclass_type": "should be a mapping of fields",
 }
 

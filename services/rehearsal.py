@@ -105,7 +105,8 @@ def _show(act: str, found: Sequence[Place]) -> None:
         key=lambda each: (-each[0], each[1], each[2].sentence.start),
     )
     count = sum(probability >= FOUND for probability, _, _ in likely)
-    click.echo(f"  fires in {count} of {sum(bool(f.probabilities) for _, f in found)} sentences")
+    read = sum(act in finding.probabilities for _, finding in found)
+    click.echo(f"  fires in {count} of {read} sentences of the agent")
     for probability, name, finding in likely[:SHOWN]:
         mark = "*" if probability >= FOUND else " "
         at = clock(finding.sentence.start)

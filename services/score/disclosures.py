@@ -181,10 +181,11 @@ def _result(check: _Check, setting: Setting) -> DisclosureResult:
 
 
 def _status(check: _Check, missing: Sequence[Element]) -> DisclosureStatus:
-    if not missing:  # said, though nothing called for it: that is worth showing too
+    if not check.required:  # said all the same, and clearly, it is worth showing
+        clear = all(each is not None and each.match >= CLEAR for each in check.passages)
+        return DisclosureStatus.DELIVERED if clear else DisclosureStatus.NOT_REQUIRED
+    if not missing:
         return DisclosureStatus.DELIVERED
-    if not check.required:
-        return DisclosureStatus.NOT_REQUIRED
     if len(missing) == len(check.passages):
         return DisclosureStatus.MISSING
     return DisclosureStatus.PARTIAL
