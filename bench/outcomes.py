@@ -45,8 +45,8 @@ from services.score.library import RubricLibrary
 
 SEED = 7
 WORD_ERRORS = 0.10
-SEEDS = 5  # of the word errors
-TURNS = 3000  # agent turns searched for false alarms
+SEEDS = 3  # of the word errors
+TURNS = 2000  # agent turns searched for false alarms
 GENERAL = RubricSource(name="general")
 STATUS = {"verbatim": "delivered", "partial": "partial", "missing": "missing"}
 GRADE = {"good": 2, "middling": 1, "poor": 0}

@@ -251,7 +251,7 @@ def test_doubt_about_what_is_not_called_for_is_doubt_about_the_call_for_it(
     lines: list[Line] = [
         ("agent", "Lakeshore Broadband."),
         ("customer", "You took money from my account."),
-        ("agent", "I can refund it to your bank account. It takes three business days."),
+        ("agent", "I can refund it. It takes three business days."),
     ]
     refund = result(engine, "travel_refund", lines)
     assert refund.status is DisclosureStatus.NOT_REQUIRED
