@@ -20,7 +20,7 @@ def explain(behavior: Behavior, grounds: Grounds, metrics: Metrics, score: float
     if grounds.against:
         facts.append(f"against it {_moments(grounds.against)}")
     if grounds.missed:
-        facts.append(f"unanswered went the customer's {_moments(grounds.missed)}")
+        facts.append(f"left unanswered: the customer's {_moments(grounds.missed)}")
     facts += [
         talk.describe(rule.metric, number)
         for rule in behavior.metrics

@@ -123,15 +123,18 @@ def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
         behavior,
         said,
         openings,
-        tuple(each for each in openings if not _answered(each, behavior, reading)),
+        tuple(each for each in openings if not _answered(each, behavior, reading, span)),
         max((probability for _, probability in heard), default=0.0),
     )
 
 
-def _answered(opening: Finding, behavior: Behavior, reading: Reading) -> bool:
-    """Whether the agent's next turn shows one of the behavior's acts."""
+def _answered(opening: Finding, behavior: Behavior, reading: Reading, span: Span) -> bool:
+    """Whether the agent's next turn shows one of the behavior's acts, inside the window."""
     wanted = {act for rule in behavior.acts for act in rule.any_of}
-    return any(each.best(wanted)[1] >= FOUND for each in _reply(opening, reading))
+    return any(
+        _starts_in(each, span) and each.best(wanted)[1] >= FOUND
+        for each in _reply(opening, reading)
+    )
 
 
 def _reply(opening: Finding, reading: Reading) -> Iterator[Finding]:
