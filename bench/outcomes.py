@@ -75,7 +75,8 @@ def main() -> None:
     figures["one_word_in_ten_misheard"] = _disclosures(misheard, _judge(misheard, engine))
     if options.records is not None:
         figures["recognized_words"] = _figures(_recognized(calls, options.records), engine)
-    figures["statements"] = _statements(engine)
+    for name in ("statements", "statements_held"):
+        figures[name] = _statements(name, engine)
     if options.turns:
         figures["false_alarms"] = _false_alarms(options.data / "text", options.turns, engine)
     print(json.dumps(figures, indent=2))
@@ -271,9 +272,9 @@ def _review(cards: Sequence[Scorecard]) -> dict[str, Any]:
     }
 
 
-def _statements(engine: ScoreEngine) -> dict[str, Any]:
-    """The statements of `disclosures.yaml`, each in each of its contexts."""
-    told = yaml.safe_load(Path(__file__).with_name("disclosures.yaml").read_text(encoding="utf-8"))
+def _statements(file: str, engine: ScoreEngine) -> dict[str, Any]:
+    """The statements of a file, each in each of its contexts."""
+    told = yaml.safe_load(Path(__file__).with_name(f"{file}.yaml").read_text(encoding="utf-8"))
     right, wrong = 0, []
     for name, case in told.items():
         for expected in ("delivered", "partial", "missing"):
