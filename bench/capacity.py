@@ -139,7 +139,7 @@ def _simulate(cluster: Cluster, speeds: Speeds, rate: float) -> tuple[float, dic
 
 def _calls(rate: float) -> Iterator[tuple[float, float]]:
     """Arrival and length of each call."""
-    chance = random.Random(SEED)  # noqa: S311 - a simulation
+    chance = random.Random(SEED)
     at = 0.0
     while (at := at + chance.expovariate(rate)) < SIMULATED:
         yield at, MEAN_CALL * chance.lognormvariate(-(SIGMA**2) / 2, SIGMA)

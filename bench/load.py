@@ -89,7 +89,7 @@ async def _watch(outcome: Outcome) -> None:
 
 def _moments(rate: float, seconds: float) -> Sequence[float]:
     """When recordings come, as from many independent senders."""
-    chance = random.Random(SEED)  # noqa: S311 - moments, no secrets
+    chance = random.Random(SEED)
     moments: list[float] = []
     at = 0.0
     while at < seconds:

@@ -10,15 +10,16 @@ What the fields mean for the score is in `services/score/README.md`.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from callscope import rubric_checks, strict_yaml
-from callscope.acts import AgentAct, CustomerAct
+from callscope.acts import CustomerAct
 from callscope.errors import InvalidRubric
 from callscope.strict_yaml import Document, Path, Problem
 from callscope.types import RubricRef
@@ -32,15 +33,19 @@ __all__ = [
     "Event",
     "MetricPoints",
     "Opportunity",
+    "OwnAct",
     "Penalty",
     "Rubric",
     "Thresholds",
     "Window",
     "load",
+    "load_own_acts",
     "problems",
 ]
 
 MAX_PROBLEMS_SHOWN = 50
+
+T = TypeVar("T")
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
@@ -51,6 +56,9 @@ Wordings = Annotated[tuple[Wording, ...], Field(max_length=60)]
 Points = Annotated[float, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(gt=0, le=24 * 3600)]
 Share = Annotated[float, Field(ge=0, le=1)]
+AgentActs = Annotated[tuple[Id, ...], Field(min_length=1)]
+"""Names of acts: of `AgentAct`, or of the rubric's `own_acts`."""
+Sentences = Annotated[tuple[Wording, ...], Field(min_length=5, max_length=500)]
 Speaker = Literal["agent", "customer", "anyone"]
 Metric = Literal[
     "interruptions_per_minute",  # the agent's, per minute in which the customer talks
@@ -76,14 +84,16 @@ class Window:
     """The part of the call that counts; no field set means the whole call.
 
     `first_seconds` run from the agent's first live words (ringing, IVR and backchannels apart),
-    `last_seconds` back from the last words of the call, `after` from the first time that event
-    is heard, for `seconds` or to the end.
+    `last_seconds` back from the last words of the call, `last_share` too, as a share of the time
+    since the agent's first live words, `after` from the first time that event is heard, for
+    `seconds` or to the end.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     first_seconds: Seconds | None = None
     last_seconds: Seconds | None = None
+    last_share: Annotated[float, Field(gt=0, lt=1)] | None = None
     after: Id | None = None
     seconds: Seconds | None = None
 
@@ -107,7 +117,7 @@ class ActPoints:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    any_of: Annotated[tuple[AgentAct, ...], Field(min_length=1)]
+    any_of: AgentActs
     points: Points
     count: Annotated[int, Field(ge=1, le=20)] = 1
 
@@ -130,7 +140,7 @@ class Penalty:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    any_of: Annotated[tuple[AgentAct, ...], Field(min_length=1)]
+    any_of: AgentActs
     points: Points
     at_most: Points = 100
 
@@ -182,7 +192,9 @@ class Element:
     """A part of a disclosure that must be said, in any of the accepted wordings.
 
     `mentions` are words the passage must hold to count, alternatives separated by `|`: what
-    tells this element from a sentence that merely sounds like it.
+    tells this element from a sentence that merely sounds like it. `unlike` are such sentences: a
+    passage that is nearer to one of them than to every wording does not count. `only_with` names
+    an element without which this one means nothing: it counts only close to where that was said.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -190,6 +202,8 @@ class Element:
     id: Id
     wordings: Annotated[Wordings, Field(min_length=1)]
     mentions: Annotated[tuple[Wording, ...], Field(max_length=8)] = ()
+    unlike: Wordings = ()
+    only_with: Id | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +220,11 @@ class Deadline:
 class Disclosure:
     """A statement that must be made, element by element.
 
-    Required when all events of `required_when` are heard; always, where it names none.
+    Required when all events of `required_when` are heard; always, where it names none. `ordered`
+    asks for the elements in the order given; `after` names disclosures that must come before this
+    one. Faster than `rushed_above` words a minute, nobody takes it in (comprehension falls off
+    beyond some 250: Foulke & Sticht, "Review of research on the intelligibility and
+    comprehension of accelerated speech", 1969).
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -217,7 +235,26 @@ class Disclosure:
     speaker: Literal["agent"] = "agent"
     deadline: Deadline | None = None
     required_when: tuple[Id, ...] = ()
+    ordered: bool = False
+    after: tuple[Id, ...] = ()
+    rushed_above: Annotated[float, Field(ge=100, le=1000)] = 250
     auto_fail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAct:
+    """An act of the agent that the rubric's author teaches by sentences, ten or more of each kind.
+
+    `positive` (in YAML `for`) are sentences that are the act; `negative` (`against`) are sentences
+    that come near without being it.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    id: Id
+    title: Text
+    positive: Annotated[Sentences, Field(alias="for")]
+    negative: Annotated[Sentences, Field(alias="against")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +270,7 @@ class Rubric:
     description: str = ""
     disclosures: Annotated[tuple[Disclosure, ...], Field(max_length=40)] = ()
     events: Annotated[tuple[Event, ...], Field(max_length=60)] = ()
+    own_acts: Annotated[tuple[OwnAct, ...], Field(max_length=20)] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
 
     @property
@@ -249,7 +287,17 @@ class Rubric:
         return RubricRef(self.id, self.version, self.digest)
 
 
+@dataclass(frozen=True, slots=True)
+class _OwnActs:
+    """A file with nothing but own acts, to be tried before they go into a rubric."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    own_acts: Annotated[tuple[OwnAct, ...], Field(min_length=1, max_length=20)]
+
+
 _ADAPTER: TypeAdapter[Rubric] = TypeAdapter(Rubric)
+_OWN_ACTS: TypeAdapter[_OwnActs] = TypeAdapter(_OwnActs)
 
 
 def load(text: str, name: str = "the rubric") -> Rubric:
@@ -262,9 +310,12 @@ def load(text: str, name: str = "the rubric") -> Rubric:
     Raises:
         InvalidRubric: it does not hold together; the message lists every problem with its line.
     """
-    rubric, found = _read(text)
-    if rubric is not None:
-        return rubric
+    return _sound(*_read(text, _ADAPTER), name)
+
+
+def _sound(value: T | None, found: tuple[Problem, ...], name: str) -> T:
+    if value is not None:
+        return value
     count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
     shown = [str(problem) for problem in found[:MAX_PROBLEMS_SHOWN]]
     raise InvalidRubric(
@@ -272,38 +323,60 @@ def load(text: str, name: str = "the rubric") -> Rubric:
     )
 
 
+def load_own_acts(text: str, name: str = "the file") -> tuple[OwnAct, ...]:
+    """Read the own acts of a rubric, or of a file that holds nothing but `own_acts`.
+
+    Raises:
+        InvalidRubric: it does not hold together, or holds none.
+    """
+    data = strict_yaml.read(text).data
+    if isinstance(data, dict) and data.keys() == {"own_acts"}:
+        return _sound(*_read(text, _OWN_ACTS), name).own_acts
+    acts = load(text, name).own_acts
+    if not acts:
+        raise InvalidRubric(f"{name} describes no acts of its own: add them under own_acts")
+    return acts
+
+
 def problems(text: str) -> tuple[Problem, ...]:
     """Everything wrong with a rubric's text, in order of line; empty where it is sound."""
-    return _read(text)[1]
+    return _read(text, _ADAPTER)[1]
 
 
-def _read(text: str) -> tuple[Rubric | None, tuple[Problem, ...]]:
+def _read(text: str, adapter: TypeAdapter[T]) -> tuple[T | None, tuple[Problem, ...]]:
     document = strict_yaml.read(text)
     found = list(document.problems)
-    rubric = None
+    value = None
     if document.data is not None or not found:
         try:
             # JSON mode: strict about types, yet lists become tuples and names become enums.
-            rubric = _ADAPTER.validate_json(json.dumps(document.data))
+            value = adapter.validate_json(json.dumps(document.data))
         except ValidationError as error:
             found += _shape_problems(document, error)
         found += [document.problem(p, message) for p, message in rubric_checks.run(document.data)]
     ordered = tuple(sorted(found, key=lambda problem: problem.line))
-    return (None if ordered else rubric), ordered
+    return (None if ordered else value), ordered
 
 
 def _shape_problems(document: Document, error: ValidationError) -> Iterator[Problem]:
     for each in error.errors(include_url=False):
         path: Path = each["loc"]
-        if each["type"] == "too_short" and _at(document.data, path):
+        if each["type"] == "too_short" and _has_items(document, path, each["ctx"]["min_length"]):
             continue  # its items are there, and wrong: they have their own problems
         yield document.problem(path, _say(document, path, each["type"], each["msg"]))
+
+
+def _has_items(document: Document, path: Path, least: int) -> bool:
+    items = _at(document.data, path)
+    return isinstance(items, list) and len(items) >= least
 
 
 def _say(document: Document, path: Path, kind: str, message: str) -> str:
     """Pydantic's message in the words of someone who writes YAML."""
     if kind == "unexpected_keyword_argument":
         return f"unknown field{_suggestion(path)}"
+    if kind == "too_short" and (least := re.search(r"at least (\d+)", message)):
+        return f"should be a list with at least {least[1]} item{'s' * (least[1] != '1')}"
     if kind == "string_type" and isinstance(_at(document.data, path), int | float):
         return "should be text: put it in quotes"
     return _SAYINGS.get(kind) or message[0].lower() + message[1:]
@@ -312,7 +385,6 @@ def _say(document: Document, path: Path, kind: str, message: str) -> str:
 _SAYINGS = {
     "missing": "is missing",
     "tuple_type": "should be a list",
-    "too_short": "should be a list with at least one item",
     "dataclass_type": "should be a mapping of fields",
 }
 
@@ -331,5 +403,5 @@ def _at(data: Any, path: Path) -> object:
 
 _KINDS = (
     *(Rubric, Behavior, Disclosure, Element, Event, Window),
-    *(Opportunity, ActPoints, MetricPoints, Penalty, Deadline, Thresholds),
+    *(Opportunity, ActPoints, MetricPoints, Penalty, Deadline, Thresholds, OwnAct),
 )

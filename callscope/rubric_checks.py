@@ -5,12 +5,16 @@ fields of the same file, all at once. Anything of the wrong type is passed over 
 """
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from itertools import chain
 from typing import Any
 
+from callscope.acts import AgentAct
 from callscope.strict_yaml import Path
 
 __all__ = ["run"]
+
+_STARTS = ("first_seconds", "last_seconds", "last_share", "after")
 
 Finding = tuple[Path, str]
 Fields = Mapping[str, Any]
@@ -24,17 +28,23 @@ def run(data: object) -> Iterator[Finding]:
     behaviors = tuple(_each(data, (), "behaviors"))
     disclosures = tuple(_each(data, (), "disclosures"))
     events = tuple(_each(data, (), "events"))
-    yield from chain(_unique(behaviors), _unique(disclosures), _unique(events))
+    own_acts = tuple(_each(data, (), "own_acts"))
+    for items in (behaviors, disclosures, events, own_acts):
+        yield from _unique(items)
     yield from _weights(behaviors)
     yield from _thresholds(data)
     names = {event.get("id") for _, event in events}
+    acts = {*AgentAct, *(str(act.get("id")) for _, act in own_acts)}
+    yield from _own_acts(own_acts)
     for path, behavior in behaviors:
+        yield from _acts(path, behavior, acts)
         yield from chain(_points(path, behavior), _metrics(path, behavior))
         yield from _window(path, behavior, names)
         if behavior.get("detector") == "disclosures" and not disclosures:
             yield (*path, "detector"), "the rubric has no disclosures to judge by"
     for path, disclosure in disclosures:
-        yield from _unique(tuple(_each(disclosure, path, "elements")))
+        yield from _elements(tuple(_each(disclosure, path, "elements")))
+        yield from _after(path, disclosure, {other.get("id") for _, other in disclosures})
         yield from chain(_deadline(path, disclosure, names), _required(path, disclosure, names))
     for path, event in events:
         if not event.get("wordings") and not event.get("words"):
@@ -97,14 +107,54 @@ def _metrics(path: Path, behavior: Fields) -> Iterator[Finding]:
             yield (*place, "none_at"), "must differ from full_at"
 
 
+def _acts(path: Path, behavior: Fields, known: set[str]) -> Iterator[Finding]:
+    for kind in ("acts", "penalties"):
+        for place, rule in _each(behavior, path, kind):
+            names = rule.get("any_of")
+            for number, name in enumerate(names if isinstance(names, list) else ()):
+                if isinstance(name, str) and name not in known:
+                    yield (*place, "any_of", number), f"no act is named {name}{_close(name, known)}"
+
+
+def _own_acts(own_acts: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:
+    for path, act in own_acts:
+        if act.get("id") in set(AgentAct):
+            yield (*path, "id"), f"{act['id']} is the name of a shipped act: take another"
+        lists = [act.get("for"), act.get("against")]
+        positive, negative = ({*map(str, each)} if isinstance(each, list) else {} for each in lists)
+        for sentence in sorted(set(positive) & set(negative)):
+            yield path, f"{sentence!r} is both for and against"
+
+
+def _elements(elements: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:
+    yield from _unique(elements)
+    alone = {element.get("id") for _, element in elements if not element.get("only_with")}
+    for path, element in elements:
+        name = element.get("only_with")
+        if isinstance(name, str) and name not in alone:
+            yield (*path, "only_with"), f"{name} is no other element that can stand alone"
+
+
+def _after(path: Path, disclosure: Fields, known: set[Any]) -> Iterator[Finding]:
+    names = disclosure.get("after")
+    for place, name in enumerate(names if isinstance(names, list) else ()):
+        if name == disclosure.get("id") or (isinstance(name, str) and name not in known):
+            yield (*path, "after", place), f"{name} is no other disclosure"
+
+
+def _close(name: str, known: set[str]) -> str:
+    close = get_close_matches(name, sorted(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
 def _window(path: Path, behavior: Fields, events: set[Any]) -> Iterator[Finding]:
     window = behavior.get("window")
     if not isinstance(window, dict):
         return
     place = (*path, "window")
-    starts = [name for name in ("first_seconds", "last_seconds", "after") if name in window]
+    starts = [name for name in _STARTS if name in window]
     if len(starts) != 1:
-        yield place, "needs exactly one of first_seconds, last_seconds, after"
+        yield place, f"needs exactly one of {', '.join(_STARTS)}"
     if "seconds" in window and "after" not in window:
         yield (*place, "seconds"), "goes with after only"
     if isinstance(window.get("after"), str) and window["after"] not in events:

@@ -330,7 +330,11 @@ class BehaviorScore:
 
 @dataclass(frozen=True, slots=True)
 class DisclosureResult:
-    """One required statement, checked element by element."""
+    """One required statement, checked element by element.
+
+    How it was delivered is None where nothing of it was said: `in_order` also where no order is
+    asked for, `on_time` also where it has no deadline, `rushed` also where it is too short to time.
+    """
 
     disclosure: str
     title: str
@@ -344,6 +348,10 @@ class DisclosureResult:
     confidence: float
     evidence: tuple[Evidence, ...]
     explanation: str
+    in_order: bool | None = None  # elements among themselves, and after what must come before
+    rushed: bool | None = None  # faster than the rubric allows
+    interrupted: bool | None = None  # the customer took the floor meanwhile
+    mumbled: bool | None = None  # the recognizer doubted its words
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from services.score.settings import ScoreSettings
 from services.transcribe.servicer import build as build_transcribe
 from services.transcribe.settings import TranscribeSettings
 
-__all__ = ["Request", "analyze_files"]
+__all__ = ["Request", "analyze_files", "records"]
 
 _STAGES = ("transcribe", "diarize", "score")
 _HOURS_24 = 24 * 3600.0  # one stage of the longest recording on the slowest machine
@@ -138,13 +138,28 @@ def analyze_files(files: Sequence[Path], request: Request) -> int:
     Raises:
         CallscopeError: nothing could be analyzed: a setting, a model or the rubric is wrong.
     """
-    options = request.options()
+    statuses = [0]
+    for outcome in records(files, request.options()):
+        if isinstance(outcome, CallscopeError):
+            statuses.append(outcome.exit_status)
+        else:
+            _show(outcome, request, len(files) > 1)
+    return max(statuses)
+
+
+def records(
+    files: Sequence[Path], options: AnalyzeOptions
+) -> Iterator[CallRecord | CallscopeError]:
+    """Each file's record, or the error it failed with, which has been reported.
+
+    Raises:
+        CallscopeError: nothing could be analyzed: a setting, a model or the rubric is wrong.
+    """
     messages = Console(stderr=True)
     # kill must leave no thread, no port and no half record behind, as Ctrl-C does
     signal.signal(signal.SIGTERM, _interrupt)
     settings = _Settings.load(files)
     settings.check(options)  # before the models, whose loading takes seconds
-    failed: dict[Path, CallscopeError] = {}
     with contextlib.ExitStack() as stack:
         stages: _Stages | None = None
         for file in files:
@@ -161,10 +176,9 @@ def analyze_files(files: Sequence[Path], request: Request) -> int:
                     markup=False,
                     highlight=False,
                 )
-                failed[file] = error
+                yield error
             else:
-                _show(record, request, len(files) > 1)
-    return max((error.exit_status for error in failed.values()), default=0)
+                yield record
 
 
 def _recording(file: Path, options: AnalyzeOptions, limits: AudioLimits) -> Recording:

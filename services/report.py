@@ -1,6 +1,6 @@
 """A call record as a QA manager reads it in a terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from rich.console import Console
 from rich.padding import Padding
@@ -49,11 +49,14 @@ def report(record: CallRecord, console: Console) -> None:
     _section("Conversation", console)
     _conversation(record, console)
     _section("Behaviors", console)
+    quoted_below = {each for disclosure in record.disclosures for each in disclosure.evidence}
     for behavior in record.behaviors:
-        _behavior(behavior, console)
+        _behavior(behavior, quoted_below, console)
     _section("Disclosures", console)
     for disclosure in record.disclosures:
-        _disclosure(disclosure, console)
+        if disclosure.status is not DisclosureStatus.NOT_REQUIRED:
+            _disclosure(disclosure, console)
+    _not_required(record.disclosures, console)
     _review(record, console)
 
 
@@ -121,7 +124,7 @@ def _conversation(record: CallRecord, console: Console) -> None:
     )
 
 
-def _behavior(behavior: BehaviorScore, console: Console) -> None:
+def _behavior(behavior: BehaviorScore, quoted_below: Set[Evidence], console: Console) -> None:
     score = "" if behavior.score is None else f"{behavior.score:.0f}"
     console.print(
         Text.assemble(
@@ -131,7 +134,8 @@ def _behavior(behavior: BehaviorScore, console: Console) -> None:
             (f"  confidence {behavior.confidence:.2f}  weight {behavior.weight:g}", "dim"),
         )
     )
-    _because(behavior.explanation, behavior.evidence, console)
+    evidence = [each for each in behavior.evidence if each not in quoted_below]
+    _because(behavior.explanation, evidence, console)
 
 
 def _disclosure(disclosure: DisclosureResult, console: Console) -> None:
@@ -142,6 +146,14 @@ def _disclosure(disclosure: DisclosureResult, console: Console) -> None:
         facts.append("on time" if disclosure.on_time else "late")
     if disclosure.words_per_minute is not None:
         facts.append(f"{disclosure.words_per_minute:.0f} words/min")
+    for flaw, found in (
+        ("out of order", disclosure.in_order is False),
+        ("rushed", disclosure.rushed),
+        ("interrupted", disclosure.interrupted),
+        ("mumbled", disclosure.mumbled),
+    ):
+        if found:
+            facts.append(flaw)
     console.print(
         Text.assemble(
             (f"{disclosure.title:<30}", "bold"),
@@ -149,17 +161,33 @@ def _disclosure(disclosure: DisclosureResult, console: Console) -> None:
             ("  ".join(facts), "dim"),
         )
     )
-    if disclosure.status is not DisclosureStatus.NOT_REQUIRED:
-        _because(disclosure.explanation, disclosure.evidence, console)
+    _because(disclosure.explanation, disclosure.evidence, console)
+
+
+def _not_required(disclosures: Iterable[DisclosureResult], console: Console) -> None:
+    titles = [d.title for d in disclosures if d.status is DisclosureStatus.NOT_REQUIRED]
+    if titles:
+        console.print(Text(f"Not called for: {', '.join(titles)}", style=_NONE))
+
+
+def _grouped(evidence: Iterable[Evidence]) -> Iterable[tuple[Evidence, str]]:
+    """Each quote once, with everything it is evidence of."""
+    labels: dict[tuple[float, float, str, Polarity], list[str]] = {}
+    first: dict[tuple[float, float, str, Polarity], Evidence] = {}
+    for each in evidence:
+        place = (each.start, each.end, each.quote, each.polarity)
+        first.setdefault(place, each)
+        labels.setdefault(place, []).append(_words(each.label))
+    return [(first[place], ", ".join(names)) for place, names in labels.items()]
 
 
 def _because(explanation: str, evidence: Iterable[Evidence], console: Console) -> None:
     if explanation:
         console.print(Padding(Text(explanation), (0, 0, 0, 2), expand=False))
-    for each in evidence:
+    for each, labels in _grouped(evidence):
         mark, style = _MARK.get(each.polarity, _MISSED_MARK)
         quote = Text.assemble(
-            (f"{mark} {clock(each.start)} ", style), f"“{each.quote}”", (f"  {each.label}", "dim")
+            (f"{mark} {clock(each.start)} ", style), f"“{each.quote}”", (f"  {labels}", "dim")
         )
         console.print(Padding(quote, (0, 0, 0, 4), expand=False))
 

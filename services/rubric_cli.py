@@ -1,4 +1,4 @@
-"""`callscope rubric`: check a rubric of one's own, list the shipped ones."""
+"""`callscope rubric`: check rubrics, list the shipped ones, try and learn acts of one's own."""
 
 import sys
 from pathlib import Path
@@ -14,19 +14,14 @@ __all__ = ["rubric"]
 
 @click.group()
 def rubric() -> None:
-    """Check and list rubrics."""
+    """Check and list rubrics; try and learn acts of your own."""
 
 
 @rubric.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def check(file: Path) -> None:
     """Check a rubric FILE: say what it holds, or list every problem with its line."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidRubric(
-            f"{file}: byte {error.start} is no UTF-8", remedy="Save the file as UTF-8."
-        ) from None
+    text = _text(file)
     found = rubrics.problems(text)
     for problem in found:
         place = f"{problem.where}: " if problem.where else ""
@@ -51,3 +46,40 @@ def list_(folder: Path | None) -> None:
     """List the rubrics known by name."""
     for each in RubricLibrary(folder).all():
         click.echo(f"{each.id:<14} {each.version:<8} {each.digest[:12]}  {each.title}")
+
+
+@rubric.command(name="try")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "calls",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+def try_(file: Path, calls: tuple[Path, ...]) -> None:
+    """Show where the own acts of FILE fire in CALLS, and how sure they are.
+
+    FILE is a rubric, or YAML with nothing but own_acts. A CALL is a record that `callscope analyze
+    --json` wrote, or a recording.
+    """
+    from services.rehearsal import rehearse  # pulls in the engines
+
+    rehearse(rubrics.load_own_acts(_text(file), str(file)), calls)
+
+
+@rubric.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def learn(file: Path) -> None:
+    """Learn the own acts of FILE, say how well, and store them beside it."""
+    from services.rehearsal import learn as learn_acts  # pulls in the engine
+
+    learn_acts(rubrics.load_own_acts(_text(file), str(file)), file)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidRubric(
+            f"{file}: byte {error.start} is no UTF-8", remedy="Save the file as UTF-8."
+        ) from None

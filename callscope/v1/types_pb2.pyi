@@ -339,7 +339,7 @@ class BehaviorScore(_message.Message):
     def __init__(self, behavior: _Optional[str] = ..., title: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., score: _Optional[float] = ..., confidence: _Optional[float] = ..., weight: _Optional[float] = ..., evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ..., explanation: _Optional[str] = ...) -> None: ...
 
 class DisclosureResult(_message.Message):
-    __slots__ = ("disclosure", "title", "status", "coverage", "missing_elements", "start", "end", "on_time", "words_per_minute", "confidence", "evidence", "explanation")
+    __slots__ = ("disclosure", "title", "status", "coverage", "missing_elements", "start", "end", "on_time", "words_per_minute", "confidence", "evidence", "explanation", "in_order", "rushed", "interrupted", "mumbled")
     DISCLOSURE_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -352,6 +352,10 @@ class DisclosureResult(_message.Message):
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    IN_ORDER_FIELD_NUMBER: _ClassVar[int]
+    RUSHED_FIELD_NUMBER: _ClassVar[int]
+    INTERRUPTED_FIELD_NUMBER: _ClassVar[int]
+    MUMBLED_FIELD_NUMBER: _ClassVar[int]
     disclosure: str
     title: str
     status: DisclosureStatus
@@ -364,7 +368,11 @@ class DisclosureResult(_message.Message):
     confidence: float
     evidence: _containers.RepeatedCompositeFieldContainer[Evidence]
     explanation: str
-    def __init__(self, disclosure: _Optional[str] = ..., title: _Optional[str] = ..., status: _Optional[_Union[DisclosureStatus, str]] = ..., coverage: _Optional[float] = ..., missing_elements: _Optional[_Iterable[str]] = ..., start: _Optional[float] = ..., end: _Optional[float] = ..., on_time: _Optional[bool] = ..., words_per_minute: _Optional[float] = ..., confidence: _Optional[float] = ..., evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ..., explanation: _Optional[str] = ...) -> None: ...
+    in_order: bool
+    rushed: bool
+    interrupted: bool
+    mumbled: bool
+    def __init__(self, disclosure: _Optional[str] = ..., title: _Optional[str] = ..., status: _Optional[_Union[DisclosureStatus, str]] = ..., coverage: _Optional[float] = ..., missing_elements: _Optional[_Iterable[str]] = ..., start: _Optional[float] = ..., end: _Optional[float] = ..., on_time: _Optional[bool] = ..., words_per_minute: _Optional[float] = ..., confidence: _Optional[float] = ..., evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ..., explanation: _Optional[str] = ..., in_order: _Optional[bool] = ..., rushed: _Optional[bool] = ..., interrupted: _Optional[bool] = ..., mumbled: _Optional[bool] = ...) -> None: ...
 
 class OverallScore(_message.Message):
     __slots__ = ("score", "auto_fail")

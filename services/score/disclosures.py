@@ -1,16 +1,24 @@
-"""Disclosures, element by element: what was said, where, whether in time, and what is missing."""
+"""Disclosures, element by element: what was said, where, how, and what is missing."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from callscope.conversation.spans import total, union
 from callscope.pipeline import Progress
-from callscope.rubric import Deadline, Disclosure, Element
-from callscope.types import DisclosureResult, DisclosureStatus, Evidence, Polarity, Span
-from services.score.events import Heard
-from services.score.evidence import clock, in_order, quote, quote_words
-from services.score.passages import CLEAR, Passage, PassageFinder
+from callscope.rubric import Disclosure, Element
+from callscope.types import (
+    DisclosureResult,
+    DisclosureStatus,
+    Evidence,
+    Metrics,
+    Polarity,
+    Role,
+    Span,
+)
+from services.score.delivery import Delivery, Setting, delivery
+from services.score.events import Hearing
+from services.score.evidence import clock, in_order, listed, quote, quote_words
+from services.score.passages import CLEAR, Passage, PassageFinder, Wanted
 
 __all__ = ["GIVEN", "check_disclosures"]
 
@@ -18,74 +26,112 @@ GIVEN = 0.60
 """Match from which an element counts as said; measured: recall .95, no false alarm in 1,600."""
 
 Passages = tuple[Passage | None, ...]
+Place = tuple[int, int]
+"""Of a disclosure in the rubric, and of an element in the disclosure."""
 
 NEARLY = 0.50  # a match that is worth a closer look
 STEEPNESS = 20.0  # of the probability that an element was said, around GIVEN
+CLOSE = 20.0  # seconds between an element and the one it counts only with
+NOT_SAID = 0.01  # probability of an element of which nothing was found
 
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """A disclosure, the best passage for each of its elements, and the events it hangs on."""
+    """A disclosure and the best passage for each of its elements.
+
+    `called` is the probability that the events it hangs on have happened.
+    """
 
     disclosure: Disclosure
     passages: Passages
     required: bool
-    heard: Mapping[str, Heard]
+    called: float
 
     @property
     def given(self) -> list[tuple[Element, Passage]]:
-        return [
-            (element, passage)
-            for element, passage in zip(self.disclosure.elements, self.passages, strict=True)
-            if passage is not None and passage.match >= GIVEN
-        ]
+        pairs = zip(self.disclosure.elements, self.passages, strict=True)
+        return [(element, each) for element, each in pairs if each is not None and _given(each)]
 
 
 def check_disclosures(
     disclosures: Sequence[Disclosure],
     finder: PassageFinder,
-    heard: Mapping[str, Heard],
+    hearing: Hearing,
+    metrics: Metrics,
     progress: Progress,
 ) -> tuple[DisclosureResult, ...]:
     """Check every disclosure, in the order given."""
     agent_start = finder.reading.agent_start
     if agent_start is None:
         return tuple(_unheard(disclosure) for disclosure in disclosures)
-    required = [all(event in heard for event in each.required_when) for each in disclosures]
-    said = [tuple(map(finder.in_sentences, each.elements)) for each in disclosures]
-    said = _refined(disclosures, required, said, finder, progress)
-    return tuple(
-        _result(_Check(*each, heard), agent_start)
-        for each in zip(disclosures, said, required, strict=True)
-    )
+    required = [all(e in hearing.heard for e in each.required_when) for each in disclosures]
+    called = [math.prod(hearing.chances[e] for e in each.required_when) for each in disclosures]
+    said = _said(disclosures, required, finder, progress)
+    checks = [_Check(*each) for each in zip(disclosures, said, required, called, strict=True)]
+    begun = {
+        each.disclosure.id: min(passage.start for _, passage in given)
+        for each in checks
+        if (given := each.given)
+    }
+    setting = Setting(agent_start, metrics, hearing.heard, begun)
+    return tuple(_result(each, setting) for each in checks)
 
 
-def _refined(
+def _given(passage: Passage | None) -> bool:
+    return passage is not None and passage.match >= GIVEN
+
+
+def _said(
     disclosures: Sequence[Disclosure],
     required: Sequence[bool],
-    said: Sequence[Passages],
     finder: PassageFinder,
     progress: Progress,
 ) -> list[Passages]:
-    """Windows for what is not clear from whole sentences, where it matters.
+    """The best passage of each element: first of those that stand alone, then of the others."""
+    places = [(d, e) for d, each in enumerate(disclosures) for e in range(len(each.elements))]
+    element = {(d, e): disclosures[d].elements[e] for d, e in places}
+    alone = {place: Wanted(element[place]) for place in places if not element[place].only_with}
+    found = _found(alone, required, finder, lambda done: progress(done / 2))
+    dependent: dict[Place, Wanted] = {}
+    for place in places:
+        base = next(
+            (p for p in alone if p[0] == place[0] and element[p].id == element[place].only_with),
+            None,
+        )
+        passage = found[base] if base is not None else None
+        if passage is not None and _given(passage):
+            near = Span(passage.start - CLOSE, passage.end + CLOSE)
+            dependent[place] = Wanted(element[place], near)
+    found |= _found(dependent, required, finder, lambda done: progress(0.5 + done / 2))
+    return [
+        tuple(found.get((d, e)) for e in range(len(each.elements)))
+        for d, each in enumerate(disclosures)
+    ]
+
+
+def _found(
+    wanted: Mapping[Place, Wanted],
+    required: Sequence[bool],
+    finder: PassageFinder,
+    progress: Progress,
+) -> dict[Place, Passage | None]:
+    """Sentences, then windows for what is not clear from whole sentences, where it matters.
 
     It matters where the disclosure is required, or where some of it was nearly said.
     """
+    found = {place: finder.in_sentences(each) for place, each in wanted.items()}
+    nearly = {place[0] for place, each in found.items() if each and each.match >= NEARLY}
     unclear = [
-        (place, part)
-        for place, passages in enumerate(said)
-        if required[place] or any(each and each.match >= NEARLY for each in passages)
-        for part, passage in enumerate(passages)
-        if passage is None or passage.match < CLEAR
+        place
+        for place, each in found.items()
+        if (required[place[0]] or place[0] in nearly) and (each is None or each.match < CLEAR)
     ]
-    elements = [disclosures[place].elements[part] for place, part in unclear]
-    windows = finder.in_windows(elements, progress)
-    refined = [list(passages) for passages in said]
-    for (place, part), window in zip(unclear, windows, strict=True):
-        sentence = refined[place][part]
+    windows = finder.in_windows([wanted[place] for place in unclear], progress)
+    for place, window in zip(unclear, windows, strict=True):
+        sentence = found[place]
         if window is not None and (sentence is None or window.match > sentence.match):
-            refined[place][part] = window
-    return [tuple(passages) for passages in refined]
+            found[place] = window
+    return found
 
 
 def _unheard(disclosure: Disclosure) -> DisclosureResult:
@@ -105,71 +151,50 @@ def _unheard(disclosure: Disclosure) -> DisclosureResult:
     )
 
 
-def _result(check: _Check, agent_start: float) -> DisclosureResult:
+def _result(check: _Check, setting: Setting) -> DisclosureResult:
     given = check.given
     said = {element.id for element, _ in given}
-    missing = tuple(e.id for e in check.disclosure.elements if e.id not in said)
+    missing = tuple(e for e in check.disclosure.elements if e.id not in said)
     status = _status(check, missing)
-    if status is DisclosureStatus.NOT_REQUIRED:
+    required = status is not DisclosureStatus.NOT_REQUIRED
+    if not required:
         given, missing = [], ()
-    passages = [passage for _, passage in given]
-    on_time = _on_time(check.disclosure.deadline, passages, check.heard, agent_start)
+    how = delivery(check.disclosure, [passage for _, passage in given], setting)
     return DisclosureResult(
         disclosure=check.disclosure.id,
         title=check.disclosure.title,
         status=status,
-        coverage=(
-            None
-            if status is DisclosureStatus.NOT_REQUIRED
-            else round(len(given) / len(check.passages), 4)
-        ),
-        missing_elements=missing,
-        start=min((passage.start for passage in passages), default=None),
-        end=max((passage.end for passage in passages), default=None),
-        on_time=on_time,
-        words_per_minute=_speed(passages),
+        coverage=round(len(given) / len(check.passages), 4) if required else None,
+        missing_elements=tuple(element.id for element in missing),
+        start=how.start,
+        end=how.end,
+        on_time=how.on_time,
+        words_per_minute=how.words_per_minute,
         confidence=_confidence(check, status),
-        evidence=_evidence(check, given, status),
-        explanation=_explain(check, status, missing, passages, on_time),
+        evidence=_evidence(check, given, status, setting),
+        explanation=_explain(check, status, missing, how, setting),
+        in_order=how.in_order,
+        rushed=how.rushed,
+        interrupted=how.interrupted,
+        mumbled=how.mumbled,
     )
 
 
-def _status(check: _Check, missing: Sequence[str]) -> DisclosureStatus:
-    if not missing:  # said, though nothing called for it: that is worth showing too
+def _status(check: _Check, missing: Sequence[Element]) -> DisclosureStatus:
+    if not check.required:  # said all the same, and clearly, it is worth showing
+        clear = all(each is not None and each.match >= CLEAR for each in check.passages)
+        return DisclosureStatus.DELIVERED if clear else DisclosureStatus.NOT_REQUIRED
+    if not missing:
         return DisclosureStatus.DELIVERED
-    if not check.required:
-        return DisclosureStatus.NOT_REQUIRED
     if len(missing) == len(check.passages):
         return DisclosureStatus.MISSING
     return DisclosureStatus.PARTIAL
 
 
-def _on_time(
-    deadline: Deadline | None,
-    passages: Sequence[Passage],
-    heard: Mapping[str, Heard],
-    agent_start: float,
-) -> bool | None:
-    if deadline is None or not passages:
-        return None
-    begun = min(passage.start for passage in passages)
-    if deadline.seconds is not None:
-        return begun <= agent_start + deadline.seconds
-    event = heard.get(deadline.before or "")
-    return event is None or begun <= event.start
-
-
-def _speed(passages: Sequence[Passage]) -> float | None:
-    """Words per minute over the passages; what two of them share counts once."""
-    words = {(word.start, word.end, word.text) for passage in passages for word in passage.words}
-    seconds = total(union(Span(passage.start, passage.end) for passage in passages))
-    return round(60 * len(words) / seconds, 1) if seconds > 0 else None
-
-
 def _probability(passage: Passage | None) -> float:
     """That an element was said, from its best match."""
     if passage is None:
-        return 0.01
+        return NOT_SAID
     return 1 / (1 + math.exp(-STEEPNESS * (passage.match - GIVEN)))
 
 
@@ -177,25 +202,22 @@ def _confidence(check: _Check, status: DisclosureStatus) -> float:
     """That the status is right, elements taken as independent."""
     chances = [_probability(passage) for passage in check.passages]
     everything, nothing = math.prod(chances), math.prod(1 - chance for chance in chances)
-    calls = 1.0
-    if check.required:
-        calls = math.prod(_called_for(check.heard[e]) for e in check.disclosure.required_when)
     likely = {
         DisclosureStatus.DELIVERED: everything,
-        DisclosureStatus.MISSING: nothing * calls,
-        DisclosureStatus.PARTIAL: (1 - everything - nothing) * calls,
-        DisclosureStatus.NOT_REQUIRED: 1 - everything,
+        DisclosureStatus.MISSING: nothing * check.called,
+        DisclosureStatus.PARTIAL: (1 - everything - nothing) * check.called,
+        DisclosureStatus.NOT_REQUIRED: 1 - check.called,
     }
     return round(min(1.0, max(0.0, likely[status])), 4)
 
 
-def _called_for(heard: Heard) -> float:
-    return 1 / (1 + math.exp(-STEEPNESS * (heard.probability - 0.5)))
-
-
 def _evidence(
-    check: _Check, given: Sequence[tuple[Element, Passage]], status: DisclosureStatus
+    check: _Check,
+    given: Sequence[tuple[Element, Passage]],
+    status: DisclosureStatus,
+    setting: Setting,
 ) -> tuple[Evidence, ...]:
+    """Where each element was said; where some was not, what called for it as well."""
     found = [
         quote_words(
             passage.utterance,
@@ -208,29 +230,31 @@ def _evidence(
     ]
     if status in (DisclosureStatus.MISSING, DisclosureStatus.PARTIAL):
         for event in check.disclosure.required_when:
-            heard = check.heard[event]
-            found.append(
-                quote(heard.finding, event, heard.probability, Polarity.MISSED_OPPORTUNITY)
-            )
+            heard = setting.heard[event]
+            by_customer = heard.finding.sentence.role is Role.CUSTOMER
+            polarity = Polarity.MISSED_OPPORTUNITY if by_customer else Polarity.AGAINST
+            found.append(quote(heard.finding, event, heard.probability, polarity))
     return in_order(found)
 
 
 def _explain(
     check: _Check,
     status: DisclosureStatus,
-    missing: Sequence[str],
-    passages: Sequence[Passage],
-    on_time: bool | None,
+    missing: Sequence[Element],
+    how: Delivery,
+    setting: Setting,
 ) -> str:
     title = check.disclosure.title
-    reasons = [check.heard[e].event.title for e in check.disclosure.required_when if check.required]
-    because = f" (called for: {', '.join(reasons)})" if reasons else ""
     if status is DisclosureStatus.NOT_REQUIRED:
         return f"{title}: nothing in the call called for it."
-    if status is DisclosureStatus.MISSING:
+    reasons = [
+        setting.heard[e].event.title for e in check.disclosure.required_when if check.required
+    ]
+    because = f" (called for: {', '.join(reasons)})" if reasons else ""
+    if how.start is None:
         return f"{title}: not said{because}."
-    at = clock(min(passage.start for passage in passages))
-    late = ", too late" if on_time is False else ""
+    said = ", ".join([f"at {clock(how.start)}", *how.flaws()])
     if status is DisclosureStatus.PARTIAL:
-        return f"{title}: said in part at {at}{late}; missing: {', '.join(missing)}{because}."
-    return f"{title}: said in full at {at}{late}."
+        lacking = listed(f"{each.id} (“{each.wordings[0]}”)" for each in missing)
+        return f"{title}: said in part {said}; missing: {lacking}{because}."
+    return f"{title}: said in full {said}."

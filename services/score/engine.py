@@ -8,7 +8,7 @@ import torch
 from callscope.errors import ModelDamaged
 from callscope.models import ModelStore
 from callscope.pipeline import Progress, RubricSource
-from callscope.rubric import Rubric
+from callscope.rubric import OwnAct, Rubric
 from callscope.types import Metrics, ModelInfo, Role, Scorecard, Utterance
 from services.score.disclosures import check_disclosures
 from services.score.encoder import Encoder
@@ -16,9 +16,12 @@ from services.score.events import hear
 from services.score.heads import Heads
 from services.score.judge import Case
 from services.score.library import RubricLibrary
+from services.score.own_acts import OwnActs, OwnHead, find
 from services.score.passages import PassageFinder
-from services.score.reading import Reader
+from services.score.plain_speech import as_heard, plain
+from services.score.reading import Reader, Reading
 from services.score.scorecard import assemble
+from services.score.second_opinion import Judge, compared
 from services.score.wordings import WordingsCache
 
 __all__ = ["ScoreEngine"]
@@ -32,6 +35,7 @@ class ScoreEngine:
         library: the rubrics known by name.
         device: where the encoder runs; `auto` takes a GPU if there is one.
         threads: CPU threads; 0 leaves PyTorch's choice.
+        second: another judge, whose disagreement sends a call to review; None for none.
 
     Raises:
         ModelMissing, ModelDamaged: the encoder's files, or heads trained on others.
@@ -44,6 +48,7 @@ class ScoreEngine:
         library: RubricLibrary,
         device: Literal["auto", "cpu", "cuda"] = "auto",
         threads: int = 0,
+        second: Judge | None = None,
     ) -> None:
         if threads:
             torch.set_num_threads(threads)
@@ -57,11 +62,14 @@ class ScoreEngine:
         self._encoder = Encoder(located.folder, device)
         self._reader = Reader(self._encoder, heads)
         self._wordings = WordingsCache(self._encoder)
+        self._second = second
+        self.own_acts = OwnActs(self._encoder, located.digest, library.folder)
         self.models = (ModelInfo("score", located.name, located.digest), heads.model)
 
     def warm_up(self) -> None:
         """Embed the wordings of the known rubrics, so that the first call need not wait."""
         for rubric in self._library.all():
+            self.own_acts.of(rubric.own_acts)
             self._wordings.of(rubric, lambda _: None)
 
     def score(
@@ -87,15 +95,29 @@ class ScoreEngine:
         progress: Progress,
     ) -> Scorecard:
         """Judge the conversation: read it, hear its events, check disclosures, judge behaviors."""
-        reading = self._reader.read(utterances, _share(progress, 0.0, 0.4))
+        own = self.own_acts.of(rubric.own_acts)
+        reading = self._read(utterances, own, _share(progress, 0.0, 0.4))
         wordings = self._wordings.of(rubric, _share(progress, 0.4, 0.5))
-        heard = hear(rubric, reading, wordings)
+        hearing = hear(rubric, reading, wordings)
         finder = PassageFinder(self._encoder, wordings, reading, Role.AGENT)
         disclosures = check_disclosures(
-            rubric.disclosures, finder, heard, _share(progress, 0.5, 1.0)
+            rubric.disclosures, finder, hearing, metrics, _share(progress, 0.5, 1.0)
         )
-        case = Case(reading, metrics, heard, rubric.thresholds)
-        return assemble(rubric, case, disclosures, self.models)
+        on_trial = {head.act: head.trial.positives for head in own if head.on_trial}
+        case = Case(reading, metrics, hearing.heard, rubric.thresholds, on_trial)
+        models = (*self.models, *(head.model for head in own))
+        card = assemble(rubric, case, disclosures, models)
+        return card if self._second is None else compared(card, rubric, utterances, self._second)
+
+    def read(self, utterances: Sequence[Utterance], acts: Sequence[OwnAct]) -> Reading:
+        """The conversation's sentences with the probability of each of `acts` in the agent's."""
+        return self._read(utterances, self.own_acts.of(acts), lambda _: None)
+
+    def _read(
+        self, utterances: Sequence[Utterance], own: Sequence[OwnHead], progress: Progress
+    ) -> Reading:
+        reading = self._reader.read(plain(utterances), progress)
+        return as_heard(find(reading, own), utterances)
 
 
 def _share(progress: Progress, start: float, end: float) -> Progress:

@@ -1,10 +1,12 @@
 """Events of a rubric: when, and in which sentence, each is first heard in a call."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz import fuzz
 
 from callscope.rubric import Event, Rubric
 from callscope.types import Role
@@ -12,12 +14,18 @@ from services.score.features import tokens
 from services.score.reading import Finding, Reading
 from services.score.wordings import Wordings
 
-__all__ = ["SAME_MEANING", "Heard", "hear"]
+__all__ = ["SAME_MEANING", "Heard", "Hearing", "hear"]
 
 Floats = npt.NDArray[np.float32]
 
 SAME_MEANING = 0.65
 """Cosine from which a sentence means the same as a wording."""
+
+SAID = 0.5  # probability from which an event counts as heard: at SAME_MEANING
+STEEPNESS = 20.0  # of the probability of an event, around SAME_MEANING
+LISTED = 0.95  # probability of an event whose words are said
+ALIKE = 88.0  # ratio from which two words are the same but for recognition
+LONG = 5  # letters from which a word may be misheard and still known
 
 _ROLES: Mapping[str, frozenset[Role]] = {
     "agent": frozenset({Role.AGENT}),
@@ -40,39 +48,66 @@ class Heard:
         return self.finding.sentence.start
 
 
-def hear(rubric: Rubric, reading: Reading, wordings: Wordings) -> Mapping[str, Heard]:
-    """The events that are heard, by id."""
-    heard = ((event, _first(event, reading, wordings)) for event in rubric.events)
-    return {event.id: found for event, found in heard if found is not None}
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """The events that are heard, by id, and how likely each of the rubric's is, heard or not."""
+
+    heard: Mapping[str, Heard]
+    chances: Mapping[str, float]
 
 
-def _first(event: Event, reading: Reading, wordings: Wordings) -> Heard | None:
-    candidates = (*_by_meaning(event, reading, wordings), *_by_words(event, reading))
-    return min(candidates, key=lambda heard: heard.start, default=None)
+def hear(rubric: Rubric, reading: Reading, wordings: Wordings) -> Hearing:
+    """Listen for every event of the rubric."""
+    heard: dict[str, Heard] = {}
+    chances: dict[str, float] = {}
+    for event in rubric.events:
+        by_meaning = _by_meaning(event, reading, wordings)
+        clear = [each for each in by_meaning if each.probability >= SAID]
+        clear += _by_words(event, reading)
+        if clear:
+            heard[event.id] = min(clear, key=lambda each: each.start)
+        chances[event.id] = max((each.probability for each in [*by_meaning, *clear]), default=0.0)
+    return Hearing(heard, chances)
 
 
-def _by_meaning(event: Event, reading: Reading, wordings: Wordings) -> Iterator[Heard]:
+def _by_meaning(event: Event, reading: Reading, wordings: Wordings) -> list[Heard]:
     if not event.wordings:
-        return
+        return []
     known = wordings.matrix(event.wordings)
-    for finding, vector in _said(event, reading):
-        closeness = float((known @ vector).max())
-        if closeness >= SAME_MEANING:
-            yield Heard(event, finding, round(min(closeness, 1.0), 4))
-            return
+    return [
+        Heard(event, finding, _probability(float((known @ vector).max())))
+        for finding, vector in _said(event, reading)
+    ]
 
 
-def _by_words(event: Event, reading: Reading) -> Iterator[Heard]:
-    missing = {word: f" {' '.join(tokens(word))} " for word in event.words}
-    needed = len(missing) - event.at_least
-    if needed < 0:
-        return
+def _probability(closeness: float) -> float:
+    return round(1 / (1 + math.exp(-STEEPNESS * (closeness - SAME_MEANING))), 4)
+
+
+def _by_words(event: Event, reading: Reading) -> list[Heard]:
+    """Once enough different words are said; a word and its plural are one."""
+    listed = {_singular(word): " ".join(tokens(word)) for word in event.words}
+    said: set[str] = set()
     for finding, _ in _said(event, reading):
-        said = f" {' '.join(tokens(finding.sentence.text))} "
-        missing = {word: spelled for word, spelled in missing.items() if spelled not in said}
-        if len(missing) <= needed and len(missing) < len(event.words):
-            yield Heard(event, finding, 1.0)
-            return
+        words = tokens(finding.sentence.text)
+        said |= {name for name, spelled in listed.items() if _holds(words, spelled)}
+        if listed and len(said) >= event.at_least:
+            return [Heard(event, finding, LISTED)]
+    return []
+
+
+def _holds(words: Sequence[str], spelled: str) -> bool:
+    if " " in spelled:
+        return f" {spelled} " in f" {' '.join(words)} "
+    return any(
+        _singular(word) == _singular(spelled)
+        or (len(spelled) >= LONG and fuzz.ratio(word, spelled) >= ALIKE)
+        for word in words
+    )
+
+
+def _singular(word: str) -> str:
+    return word.lower().removesuffix("s")
 
 
 def _said(event: Event, reading: Reading) -> Iterator[tuple[Finding, Floats]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from callscope.types import Evidence, Polarity, Word
 from services.score.reading import Finding
 
-__all__ = ["Grounds", "clock", "in_order", "quote", "quote_words"]
+__all__ = ["Grounds", "clock", "in_order", "listed", "quote", "quote_words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +56,9 @@ def in_order(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
 def clock(seconds: float) -> str:
     """`83.2` as `1:23`."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def listed(parts: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last

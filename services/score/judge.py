@@ -1,14 +1,14 @@
 """From findings, timing and opportunity to the outcome of a behavior."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from callscope.rubric import ActPoints, Behavior, Opportunity, Penalty, Thresholds
 from callscope.types import BehaviorScore, Evidence, Metrics, Outcome, Polarity, Role, Span
 from services.score import talk
 from services.score.events import Heard
 from services.score.evidence import Grounds, quote
-from services.score.explanation import explain
+from services.score.explanation import explain, trial_note
 from services.score.points import (
     Part,
     combine,
@@ -27,12 +27,16 @@ SHOWN = 4  # sentences for one rule
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All that a judgement rests on."""
+    """All that a judgement rests on.
+
+    `on_trial` are the rubric's own acts that were learned from few sentences, and from how many.
+    """
 
     reading: Reading
     metrics: Metrics
     heard: Mapping[str, Heard]
     thresholds: Thresholds
+    on_trial: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,15 @@ class _Look:
     """A behavior in its window: what the agent said there, and what the customer did before.
 
     `openings` are the customer's sentences that called for the behavior, each with a turn of the
-    agent after it inside the window; `chance` is the probability that there was one.
+    agent after it inside the window, `unanswered` those whose next turn of the agent shows none
+    of the acts; `chance` is the probability that there was an opening.
     """
 
     behavior: Behavior
     said: tuple[Finding, ...]
-    openings: tuple[Finding, ...]
-    chance: float
+    openings: tuple[Finding, ...] = ()
+    unanswered: tuple[Finding, ...] = ()
+    chance: float = 1.0
 
 
 def judge(behavior: Behavior, case: Case) -> BehaviorScore:
@@ -81,7 +87,8 @@ def judge(behavior: Behavior, case: Case) -> BehaviorScore:
         confidence=round(likely, 4),
         weight=behavior.weight,
         evidence=grounds.evidence,
-        explanation=explain(behavior, grounds, case.metrics, score),
+        explanation=explain(behavior, grounds, case.metrics, score)
+        + trial_note(behavior, case.on_trial),
     )
 
 
@@ -103,7 +110,7 @@ def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
     said = tuple(each for each in reading.by(Role.AGENT) if _starts_in(each, span))
     wanted = behavior.opportunity
     if wanted is None:
-        return _Look(behavior, said, (), 1.0)
+        return _Look(behavior, said)
     answered_until = max((each.sentence.start for each in said), default=span.start)
     around = Span(span.start - wanted.before, min(span.end, answered_until))
     heard = [
@@ -111,12 +118,35 @@ def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
         for each in reading.by(Role.CUSTOMER)
         if _starts_in(each, around)
     ]
+    openings = tuple(each for each, probability in heard if probability >= FOUND)
     return _Look(
         behavior,
         said,
-        tuple(each for each, probability in heard if probability >= FOUND),
+        openings,
+        tuple(each for each in openings if not _answered(each, behavior, reading, span)),
         max((probability for _, probability in heard), default=0.0),
     )
+
+
+def _answered(opening: Finding, behavior: Behavior, reading: Reading, span: Span) -> bool:
+    """Whether the agent's next turn shows one of the behavior's acts, inside the window."""
+    wanted = {act for rule in behavior.acts for act in rule.any_of}
+    return any(
+        _starts_in(each, span) and each.best(wanted)[1] >= FOUND
+        for each in _reply(opening, reading)
+    )
+
+
+def _reply(opening: Finding, reading: Reading) -> Iterator[Finding]:
+    """The agent's sentences after `opening`, until the customer has the floor again."""
+    live = [each for each in reading.findings if not each.sentence.backchannel]
+    replied = False
+    for finding in live[live.index(opening) + 1 :]:
+        if finding.sentence.role is Role.AGENT:
+            replied = True
+            yield finding
+        elif replied:
+            return
 
 
 def _starts_in(finding: Finding, span: Span) -> bool:
@@ -139,10 +169,7 @@ def _grounds(look: _Look, case: Case, outcome: Outcome) -> Grounds:
     shown = _quotes(look.said, worth_most, Polarity.FOR)
     missed: list[Evidence] = []
     if behavior.opportunity is not None and outcome is not Outcome.DELIVERED:
-        partly = [each.start for each in shown] if outcome is Outcome.PARTIAL else []
-        answered = max(partly, default=0.0)
-        unanswered = [each for each in look.openings if each.sentence.start > answered]
-        missed = _quotes(unanswered, [behavior.opportunity], Polarity.MISSED_OPPORTUNITY)
+        missed = _quotes(look.unanswered, [behavior.opportunity], Polarity.MISSED_OPPORTUNITY)
     measured = {rule.metric for rule in behavior.metrics}
     return Grounds(
         shown=tuple(shown),

@@ -21,6 +21,7 @@ class RubricLibrary:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
         self._rubrics = {**_read(SHIPPED), **(_read(folder) if folder is not None else {})}
 
     def all(self) -> tuple[Rubric, ...]:

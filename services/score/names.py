@@ -10,7 +10,7 @@ from callscope.types import Role
 from services.score import lexicon
 from services.score.sentences import Sentence
 
-__all__ = ["customer_names", "uses_name"]
+__all__ = ["all_names", "customer_names", "uses_name"]
 
 _NAME = (
     r"((?:(?:[Mm](?:r|rs|s|ister|issus|iss)|[Dd](?:r|octor))\.? )?[A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
@@ -18,6 +18,10 @@ _NAME = (
 _GIVEN = re.compile(rf"\b(?:[Mm]y name is|[Mm]y name's|[Tt]his is|[Ii]t's|I'm|I am) {_NAME}")
 _ASKED_FOR = re.compile(
     rf"\b(?:speaking (?:with|to)|talking (?:with|to)|[Ii]s (?:this|that)|[Aa]re you) {_NAME}"
+)
+_INTRODUCES = re.compile(
+    rf"\b(?:[Mm]y name is|[Mm]y name's|[Tt]his is|[Tt]alking to|I'm) {_NAME}"
+    rf"|\b([A-Z][\w'-]+) (?:speaking|here)\b"
 )
 _ASKS_NAME = re.compile(r"\b(?:name|who am i speaking|who do i have|who is calling)\b", re.I)
 _IDENTIFIES = re.compile(r"\b(?:speaking with|speaking to|is this|is that|are you|name)\b", re.I)
@@ -27,6 +31,13 @@ _SHORT_ANSWER = 6  # words; a longer answer is no bare name
 def customer_names(sentences: Sequence[Sentence]) -> frozenset[str]:
     """The customer's names, lower-case: given by them, or by an agent who asks for them."""
     return frozenset(_found(sentences))
+
+
+def all_names(sentences: Sequence[Sentence]) -> frozenset[str]:
+    """The names of both parties, lower-case."""
+    said = (match for each in sentences for match in _INTRODUCES.finditer(each.text))
+    own = (part for match in said if match.lastindex for part in _parts(match[match.lastindex]))
+    return customer_names(sentences) | frozenset(own)
 
 
 def uses_name(text: str, names: frozenset[str]) -> bool:

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
 
 from callscope.pipeline import Progress
 from callscope.rubric import Element
-from callscope.types import Role, Word
+from callscope.types import Role, Span, Word
 from services.score import lexicon
 from services.score.encoder import Encoder
 from services.score.features import tokens
+from services.score.plain_speech import standard
 from services.score.reading import Reading
 from services.score.wordings import Wordings
 
-__all__ = ["CLEAR", "Passage", "PassageFinder"]
+__all__ = ["CLEAR", "Passage", "PassageFinder", "Wanted"]
 
 CLEAR = 0.70
 """A match from which windows are not needed."""
@@ -32,7 +34,7 @@ NEAREST = 3  # sentences around which windows are tried
 PROMISING = 0.25  # cosine from which a sentence may hold a wording
 SPELLED = 0.60  # or share of a wording's letters found in it, in order
 CHANCE = 0.15  # the allowance: a share of 0.75 is worth a cosine of 0.60
-READ_OUT = 0.80  # share of letters in common from which a wording was read out
+READ_OUT = 0.17  # share of a wording's words that may differ where it was read out: one in six
 ALIKE = 88.0  # ratio from which two words are the same but for recognition
 
 Floats = npt.NDArray[np.float32]
@@ -57,6 +59,14 @@ class Passage:
         return max(word.end for word in self.words)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An element to look for; `near` bounds where, None for the whole conversation."""
+
+    element: Element
+    near: Span | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PassageFinder:
     """Looks for wordings in what one role said in a conversation."""
@@ -66,10 +76,10 @@ class PassageFinder:
     reading: Reading
     role: Role
 
-    def in_sentences(self, element: Element) -> Passage | None:
+    def in_sentences(self, wanted: Wanted) -> Passage | None:
         """The sentence that matches best; None where none holds what must be mentioned."""
-        passages = []
-        for row in self._rows():
+        passages, element = [], wanted.element
+        for row in self._rows(wanted.near):
             sentence = self.reading.findings[row].sentence
             if _mentions(element, plain := _plain(sentence.words)):
                 match = self._match(element, plain, self.reading.vectors[row])
@@ -77,25 +87,34 @@ class PassageFinder:
         return _best(passages)
 
     def in_windows(
-        self, elements: Sequence[Element], progress: Progress
+        self, wanted: Sequence[Wanted], progress: Progress
     ) -> tuple[Passage | None, ...]:
         """For each element, the window that matches best; None where nothing comes near."""
-        windows = [list(self._windows(element)) for element in elements]
+        windows = [list(self._windows(each)) for each in wanted]
         texts = sorted({_plain(words) for each in windows for _, words in each})
         vectors = dict(zip(texts, self.encoder.encode(texts, progress), strict=True))
         return tuple(
-            _best(self._scored(element, each, vectors))
-            for element, each in zip(elements, windows, strict=True)
+            _best(self._scored(each.element, spans, vectors))
+            for each, spans in zip(wanted, windows, strict=True)
         )
 
-    def _rows(self) -> Iterator[int]:
+    def _rows(self, near: Span | None) -> Iterator[int]:
         for row, finding in enumerate(self.reading.findings):
-            if finding.sentence.role is self.role:
+            sentence = finding.sentence
+            if sentence.role is self.role and (
+                near is None or (sentence.start < near.end and sentence.end > near.start)
+            ):
                 yield row
 
     def _match(self, element: Element, plain: str, vector: Floats) -> float:
-        meaning = float((self.wordings.matrix(element.wordings) @ vector).max())
-        return min(1.0, max(meaning, _letters(element, plain) - CHANCE))
+        """0 where the text is nearer to something that only sounds alike."""
+        alike = max(self._meaning(element.wordings, vector), _letters(element, plain) - CHANCE)
+        if element.unlike and self._meaning(element.unlike, vector) > alike:
+            return 0.0
+        return min(1.0, alike)
+
+    def _meaning(self, wordings: Sequence[str], vector: Floats) -> float:
+        return float((self.wordings.matrix(wordings) @ vector).max())
 
     def _scored(
         self,
@@ -107,9 +126,10 @@ class PassageFinder:
             plain = _plain(words)
             yield Passage(utterance, words, self._match(element, plain, vectors[plain]))
 
-    def _windows(self, element: Element) -> Iterator[tuple[int, tuple[Word, ...]]]:
+    def _windows(self, wanted: Wanted) -> Iterator[tuple[int, tuple[Word, ...]]]:
+        element = wanted.element
         sizes = sorted({*WINDOWS, *(len(tokens(each)) for each in element.wordings)})
-        for row in self._nearest(element):
+        for row in self._nearest(wanted):
             sentence = self.reading.findings[row].sentence
             words = self.reading.utterances[sentence.utterance].words
             last = sentence.first + len(sentence.words)
@@ -117,14 +137,13 @@ class PassageFinder:
                 if _mentions(element, _plain(words[start:end])):
                     yield sentence.utterance, words[start:end]
 
-    def _nearest(self, element: Element) -> list[int]:
+    def _nearest(self, wanted: Wanted) -> list[int]:
         """The sentences that come nearest, by meaning or by letters."""
-        known = self.wordings.matrix(element.wordings)
-        spelled = [" ".join(tokens(each)) for each in element.wordings]
+        spelled = [" ".join(tokens(each)) for each in wanted.element.wordings]
         near: list[tuple[float, int]] = []
-        for row in self._rows():
+        for row in self._rows(wanted.near):
             plain = _plain(self.reading.findings[row].sentence.words)
-            meaning = float((known @ self.reading.vectors[row]).max())
+            meaning = self._meaning(wanted.element.wordings, self.reading.vectors[row])
             letters = max(fuzz.partial_ratio(each, plain) for each in spelled) / 100
             if meaning >= PROMISING or letters >= SPELLED:
                 near.append((max(meaning, letters - CHANCE), row))
@@ -148,13 +167,13 @@ def _spans(first: int, last: int, end: int, sizes: Sequence[int]) -> Iterator[tu
 
 
 def _plain(words: Sequence[Word]) -> str:
-    return " ".join(tokens(" ".join(word.text for word in words)))
+    return " ".join(tokens(" ".join(standard(word.text) for word in words)))
 
 
 def _mentions(element: Element, text: str) -> bool:
     """Whether the text holds a word of each of the element's mentions, as heard or nearly so.
 
-    Where a wording was read out all but letter for letter, a word that is not there was misheard:
+    Where a wording was read out all but word for word, a word that is not there was misheard:
     unless it turns the meaning around, as `not` does.
     """
     words = text.split()
@@ -162,7 +181,11 @@ def _mentions(element: Element, text: str) -> bool:
     if not lost:
         return True
     forgivable = lexicon.NEGATIONS.isdisjoint(word for each in lost for word in _options(each))
-    return forgivable and _letters(element, text) >= READ_OUT
+    return forgivable and any(_read_out(tokens(each), words) for each in element.wordings)
+
+
+def _read_out(wording: Sequence[str], words: Sequence[str]) -> bool:
+    return Levenshtein.distance(wording, words) <= READ_OUT * len(wording)
 
 
 def _said_any(mention: str, text: str, words: Sequence[str]) -> bool:

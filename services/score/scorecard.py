@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from callscope.rubric import Behavior, Rubric, Thresholds
+from callscope.rubric import Behavior, Disclosure, Rubric
 from callscope.types import (
     BehaviorScore,
     DisclosureResult,
@@ -14,14 +14,14 @@ from callscope.types import (
     Review,
     Scorecard,
 )
-from services.score.evidence import in_order
-from services.score.explanation import listed
+from services.score.evidence import in_order, listed
+from services.score.explanation import points
 from services.score.judge import Case, judge, unscored
 from services.score.points import outcome_of
 
-__all__ = ["assemble", "overall", "review"]
+__all__ = ["assemble", "fatal", "overall", "review"]
 
-LATE = 0.5  # share of a disclosure's worth that is left when it comes too late
+MISPLACED = 0.5  # share of a disclosure's worth that is left when it is late or out of order
 
 
 def assemble(
@@ -38,7 +38,7 @@ def assemble(
         for behavior in rubric.behaviors
     )
     total = overall(rubric, behaviors, disclosures)
-    reasons = tuple(review(rubric.thresholds, behaviors, disclosures, total, case))
+    reasons = tuple(review(rubric, behaviors, disclosures, case))
     return Scorecard(
         rubric=rubric.ref,
         behaviors=behaviors,
@@ -70,13 +70,13 @@ def _by_disclosures(
         confidence=min(result.confidence for result in required),
         weight=behavior.weight,
         evidence=in_order(evidence),
-        explanation=f"{_counted(required)}: {score:g} of 100 points.",
+        explanation=f"{_counted(required)}: {points(score)}.",
     )
 
 
 def _worth(result: DisclosureResult) -> float:
     worth = 100 * (result.coverage or 0.0)
-    return worth * LATE if result.on_time is False else worth
+    return worth * MISPLACED if False in (result.on_time, result.in_order) else worth
 
 
 def _counted(required: Sequence[DisclosureResult]) -> str:
@@ -89,9 +89,13 @@ def _counted(required: Sequence[DisclosureResult]) -> str:
         )
     ]
     full = sum(result.status is DisclosureStatus.DELIVERED for result in required)
-    late = [result.title for result in required if result.on_time is False]
+    late = [r.title for r in required if False in (r.on_time, r.in_order)]
     parts = [f"Of {len(required)} required disclosures {full} given in full"]
-    parts += [f"{word}: {listed(titles)}" for word, titles in [*groups, ("late", late)] if titles]
+    parts += [
+        f"{word}: {listed(titles)}"
+        for word, titles in [*groups, ("late or out of order", late)]
+        if titles
+    ]
     return "; ".join(parts)
 
 
@@ -102,26 +106,30 @@ def overall(
     scored = [(each.score, each.weight) for each in behaviors if each.score is not None]
     weight = sum(weight for _, weight in scored)
     mean = round(sum(s * w for s, w in scored) / weight, 2) if weight > 0 else None
-    failed = [
+    failed = fatal(rubric, behaviors, disclosures)
+    return OverallScore(score=mean, auto_fail=failed[0].id if failed else None)
+
+
+def fatal(
+    rubric: Rubric, behaviors: Sequence[BehaviorScore], disclosures: Sequence[DisclosureResult]
+) -> list[Behavior | Disclosure]:
+    """What fails the call whatever the score: a fatal behavior missed, or disclosure not made."""
+    judged = zip(rubric.behaviors, behaviors, strict=True)
+    said = zip(rubric.disclosures, disclosures, strict=True)
+    return [
+        *(rule for rule, each in judged if rule.auto_fail and each.outcome is Outcome.MISSED),
         *(
-            rule.id
-            for rule, each in zip(rubric.behaviors, behaviors, strict=True)
-            if rule.auto_fail and each.outcome is Outcome.MISSED
-        ),
-        *(
-            rule.id
-            for rule, result in zip(rubric.disclosures, disclosures, strict=True)
-            if rule.auto_fail and result.status is DisclosureStatus.MISSING
+            rule
+            for rule, each in said
+            if rule.auto_fail and each.status is DisclosureStatus.MISSING
         ),
     ]
-    return OverallScore(score=mean, auto_fail=failed[0] if failed else None)
 
 
 def review(
-    thresholds: Thresholds,
+    rubric: Rubric,
     behaviors: Sequence[BehaviorScore],
     disclosures: Sequence[DisclosureResult],
-    total: OverallScore,
     case: Case,
 ) -> Iterator[str]:
     """Why a person should look at the call, one sentence each."""
@@ -130,9 +138,9 @@ def review(
         return
     if not case.reading.customer_heard:
         yield "No customer was heard, so the agent's behavior could not be assessed."
-    if total.auto_fail is not None:
-        yield f"{total.auto_fail} fails the call whatever the score."
-    line = thresholds.review_confidence
+    for rule in fatal(rubric, behaviors, disclosures):
+        yield f"{rule.title}: missing, which fails the call whatever the score."
+    line = rubric.thresholds.review_confidence
     judged = [(each.title, each.outcome.value, each.confidence) for each in behaviors]
     judged += [(each.title, each.status.value, each.confidence) for each in disclosures]
     for title, verdict, confidence in judged:

@@ -15,6 +15,7 @@ from callscope.v1 import score_pb2 as pb
 from callscope.v1 import score_pb2_grpc
 from callscope.wire import from_proto, to_proto
 from services.score.library import RubricLibrary
+from services.score.second_opinion import ChatJudge
 from services.score.settings import ScoreSettings
 
 if TYPE_CHECKING:
@@ -87,7 +88,11 @@ class ScoreServicer(score_pb2_grpc.ScorerServicer):
 
         settings = self._settings
         engine = ScoreEngine(
-            ModelStore(settings.models_dir), self._library, settings.device, settings.threads
+            ModelStore(settings.models_dir),
+            self._library,
+            settings.device,
+            settings.threads,
+            _second(settings),
         )
         engine.warm_up()
         self._engine = engine
@@ -100,6 +105,18 @@ class ScoreServicer(score_pb2_grpc.ScorerServicer):
         if self._engine is None:
             raise Unavailable("score: the models are still being loaded", retry_after=5.0)
         return self._engine
+
+
+def _second(settings: ScoreSettings) -> ChatJudge | None:
+    if settings.second_opinion_url is None:
+        return None
+    key = settings.second_opinion_key
+    return ChatJudge(
+        str(settings.second_opinion_url),
+        settings.second_opinion_model,
+        key.get_secret_value() if key else None,
+        settings.second_opinion_seconds,
+    )
 
 
 def _source(message: pb.RubricSource) -> RubricSource:

@@ -10,6 +10,7 @@ from services.score.reading import Reading
 __all__ = ["describe", "evidence", "value"]
 
 SHOWN = 3  # moments of one kind
+CUSTOMERS_MINUTE = "per minute of the customer's speech"
 
 
 def value(metric: Metric, metrics: Metrics) -> float | None:
@@ -32,13 +33,17 @@ def describe(metric: Metric, number: float) -> str:
     """A metric's value in words."""
     match metric:
         case "interruptions_per_minute":
-            return f"{number:.1f} interruptions per minute of the customer's speech"
+            return f"{_often(number)} interruptions {CUSTOMERS_MINUTE}"
         case "backchannels_per_minute":
-            return f"{number:.1f} signs of listening per minute of the customer's speech"
+            return f"{_often(number)} signs of listening {CUSTOMERS_MINUTE}"
         case "response_latency":
             return f"answers after {number:.1f} s"
         case "talk_share":
             return f"{number:.0%} of the talk"
+
+
+def _often(rate: float) -> str:
+    return f"{rate:.1f}" if rate > 0 else "no"
 
 
 def evidence(measured: Collection[Metric], metrics: Metrics, reading: Reading) -> list[Evidence]:

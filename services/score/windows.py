@@ -18,6 +18,9 @@ def resolve(window: Window, reading: Reading, heard: Mapping[str, Heard]) -> Spa
         return Span(start, start + window.first_seconds)
     if window.last_seconds is not None:
         return Span(max(0.0, end - window.last_seconds), end)
+    if window.last_share is not None:
+        start = reading.agent_start or 0.0
+        return Span(end - window.last_share * (end - start), end)
     if window.after is not None:
         event = heard.get(window.after)
         if event is None:
@@ -32,6 +35,8 @@ def describe(window: Window) -> str:
         return f"In the first {window.first_seconds:g} seconds"
     if window.last_seconds is not None:
         return f"In the last {window.last_seconds:g} seconds"
+    if window.last_share is not None:
+        return f"In the last {window.last_share:.0%} of the call"
     if window.after is not None:
         return f"After {window.after.replace('_', ' ')}"
     return "In the call"

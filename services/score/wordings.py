@@ -59,3 +59,4 @@ def _texts(rubric: Rubric) -> Iterator[str]:
     for disclosure in rubric.disclosures:
         for element in disclosure.elements:
             yield from element.wordings
+            yield from element.unlike

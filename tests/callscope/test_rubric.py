@@ -118,8 +118,17 @@ def test_three_rubrics_ship() -> None:
             "line 10: behaviors[0].opportunity.any_of[0]: input should be 'emotion'",
         ),
         (
+            ("[apology, understanding]", "[apologie]"),
+            "line 12: behaviors[0].acts[0].any_of[0]: no act is named apologie "
+            "(did you mean apology?)",
+        ),
+        (
+            ("{first_seconds: 30}", "{last_share: 1}"),
+            "line 9: behaviors[0].window.last_share: input should be less than 1",
+        ),
+        (
             ("[apology, understanding]", "[]"),
-            "line 12: behaviors[0].acts[0].any_of: should be a list with at least one item",
+            "line 12: behaviors[0].acts[0].any_of: should be a list with at least 1 item",
         ),
         (
             ("[apology, understanding]", "apology"),
@@ -149,7 +158,7 @@ def test_three_rubrics_ship() -> None:
         ),
         (
             ("wordings: [this call is recorded]", "wordings: []"),
-            "line 30: disclosures[0].elements[0].wordings: should be a list with at least one",
+            "line 30: disclosures[0].elements[0].wordings: should be a list with at least 1",
         ),
         (
             ("title: Small", "title: Small\nthresholds: {partial: 80}"),
@@ -232,3 +241,60 @@ def test_lines_in_any_order_give_a_rubric_or_its_problems(lines: list[str]) -> N
     text = "\n".join(lines)
     if not rubric.problems(text):
         assert rubric.load(text).behaviors
+
+
+OWN = """
+own_acts:
+  - id: callback
+    title: Offers to call back
+    for: [one is, two is, three is, four is, five is]
+    against: [one not, two not, three not, four not, five not]
+"""
+
+
+def test_own_acts_are_acts_of_the_rubric() -> None:
+    loaded = rubric.load(SOUND.replace("[apology, understanding]", "[apology, callback]") + OWN)
+    (act,) = loaded.own_acts
+    assert (act.id, act.positive[0], act.negative[-1]) == ("callback", "one is", "five not")
+    assert loaded.behaviors[0].acts[0].any_of == ("apology", "callback")
+
+
+def test_own_acts_can_stand_in_a_file_of_their_own() -> None:
+    assert rubric.load_own_acts(OWN) == rubric.load(SOUND + OWN).own_acts
+    with pytest.raises(InvalidRubric, match="describes no acts of its own"):
+        rubric.load_own_acts(SOUND)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (("one not", "one is"), "own_acts[0]: 'one is' is both for and against"),
+        (("id: callback", "id: apology"), "own_acts[0].id: apology is the name of a shipped act"),
+        (
+            ("two is, three is, four is, ", ""),
+            "own_acts[0].for: should be a list with at least 5 items",
+        ),
+    ],
+)
+def test_problems_of_own_acts_have_their_lines(change: tuple[str, str], problem: str) -> None:
+    with pytest.raises(InvalidRubric) as raised:
+        rubric.load_own_acts(OWN.replace(*change))
+    assert problem in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ("    after: [later]", "disclosures[0].after[0]: later is no other disclosure"),
+        ("    rushed_above: 20", "disclosures[0].rushed_above: input should be greater than"),
+    ],
+)
+def test_problems_of_disclosures_have_their_lines(fields: str, problem: str) -> None:
+    found = said(changed(("    elements:", f"{fields}\n    elements:")))
+    assert any(problem in each for each in found), found
+
+
+def test_an_element_leans_only_on_one_that_stands_alone() -> None:
+    more = "    elements:\n      - {id: b, only_with: c, wordings: [some words]}"
+    (found,) = said(changed(("    elements:", more)))
+    assert "only_with: c is no other element that can stand alone" in found

@@ -2,12 +2,21 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from callscope.pipeline import RubricSource
-from callscope.types import DisclosureResult, DisclosureStatus
+from callscope.types import (
+    DisclosureResult,
+    DisclosureStatus,
+    Interruption,
+    Polarity,
+    Role,
+    Utterance,
+)
 from services.score.engine import ScoreEngine
+from services.score.library import RubricLibrary
 from tests.score.conversations import Line, conversation, talk
 
 MIRANDA = (
@@ -138,3 +147,112 @@ def test_one_word_in_ten_misheard_is_forgiven(engine: ScoreEngine, seed: int) ->
         words[place] = chance.choice(["uh", "the", words[place][:-2] or "a", words[place] + "s"])
     lines = [OWING, ("customer", "What for?"), ("agent", " ".join(words))]
     assert result(engine, "mini_miranda", lines).status is DisclosureStatus.DELIVERED
+
+
+def test_purposes_alone_are_no_notice(engine: ScoreEngine) -> None:
+    """An element that counts only with another is looked for only beside it."""
+    assert recording(engine, "For quality purposes, can I have your name?").evidence == ()
+    lines: list[Line] = [
+        ("agent", "This call is recorded."),
+        ("customer", "so " * 120 + "yes."),
+        ("agent", "We use it for quality and training purposes."),
+    ]
+    notice = result(engine, "recording", lines)
+    assert (notice.status, notice.missing_elements) == (DisclosureStatus.PARTIAL, ("purpose",))
+    assert "for quality and training purposes" in notice.explanation
+
+
+def test_a_near_miss_named_in_the_rubric_is_none(engine: ScoreEngine) -> None:
+    said = "We will never ask you for your full password."
+    lines: list[Line] = [
+        ("agent", "First Oak Bank, fraud team."),
+        ("customer", "Somebody stole money from my account."),
+        ("agent", said),
+    ]
+    promise = result(engine, "bank_never_ask", lines)
+    assert (promise.status, promise.missing_elements) == (DisclosureStatus.PARTIAL, ("passcode",))
+
+
+def test_what_the_customer_said_that_called_for_it_is_a_missed_opportunity(
+    engine: ScoreEngine,
+) -> None:
+    lines: list[Line] = [
+        ("agent", "Sunway Travel, hello."),
+        ("customer", "I want a refund for my hotel. I want my money back for the booking."),
+        ("agent", "I can't do that."),
+    ]
+    refund = result(engine, "travel_refund", lines)
+    assert refund.status is DisclosureStatus.MISSING
+    missed = [each for each in refund.evidence if each.polarity is Polarity.MISSED_OPPORTUNITY]
+    assert {each.utterance for each in missed} == {1}
+
+
+NOTICE = "This call may be monitored or recorded for quality and training purposes."
+
+
+def notice_of(
+    utterances: Sequence[Utterance], engine: ScoreEngine, **changes: object
+) -> DisclosureResult:
+    rubric = RubricLibrary().get(RubricSource(name="general"))
+    first, *others = rubric.disclosures
+    changed = replace(rubric, disclosures=(replace(first, **changes), *others))  # type: ignore[arg-type]
+    card = engine.judge(utterances, talk(), changed, lambda _: None)
+    return card.disclosures[0]
+
+
+def test_read_too_fast_it_is_rushed(engine: ScoreEngine) -> None:
+    utterances = conversation([("agent", NOTICE), ("customer", "Hi.")])
+    calm, rushed = (notice_of(utterances, engine, rushed_above=limit) for limit in (250.0, 180.0))
+    assert (calm.rushed, rushed.rushed) == (False, True)
+    assert "rushed (203 words a minute)" in rushed.explanation
+
+
+def test_words_the_recognizer_doubts_are_mumbled(engine: ScoreEngine) -> None:
+    clear = conversation([("agent", NOTICE), ("customer", "Hi.")])
+    agent, customer = clear
+    doubted = replace(agent, words=tuple(replace(w, probability=0.3) for w in agent.words))
+    assert notice_of(clear, engine).mumbled is False
+    unclear = notice_of((doubted, customer), engine)
+    assert (unclear.mumbled, unclear.status) == (True, DisclosureStatus.DELIVERED)
+    assert "unclearly" in unclear.explanation
+
+
+def test_a_customer_who_cuts_in_interrupts_it(engine: ScoreEngine) -> None:
+    utterances = conversation([("agent", NOTICE), ("customer", "Wait, wait.")])
+    cut = Interruption(Role.CUSTOMER, Role.AGENT, utterances[0].end - 1.0, 0.8, 1, 0)
+    metrics = replace(talk(), interruptions=(cut,))
+    card = engine.score(utterances, metrics, RubricSource(name="general"), lambda _: None)
+    assert card.disclosures[0].interrupted is True
+    assert "while the customer cut in" in card.disclosures[0].explanation
+
+
+def test_elements_may_have_an_order(engine: ScoreEngine) -> None:
+    forward = conversation([("agent", NOTICE), ("customer", "Hi.")])
+    backward = conversation(
+        [("agent", "To help us improve our service, we record our calls."), ("customer", "Hi.")]
+    )
+    assert notice_of(forward, engine).in_order is None
+    assert notice_of(forward, engine, ordered=True).in_order is True
+    assert notice_of(backward, engine, ordered=True).status is DisclosureStatus.DELIVERED
+
+
+def test_one_disclosure_may_have_to_come_after_another(engine: ScoreEngine) -> None:
+    asked = "May I have your full name and your account number please?"
+    first = conversation([("agent", NOTICE), ("customer", "Hi."), ("agent", asked)])
+    last = conversation([("agent", asked), ("customer", "Hi."), ("agent", NOTICE)])
+    orders = [notice_of(each, engine, after=("identity",)).in_order for each in (first, last)]
+    assert orders == [False, True]
+
+
+def test_doubt_about_what_is_not_called_for_is_doubt_about_the_call_for_it(
+    engine: ScoreEngine,
+) -> None:
+    """A refund half described in a call without a journey is none of its business."""
+    lines: list[Line] = [
+        ("agent", "Lakeshore Broadband."),
+        ("customer", "You took money from my account."),
+        ("agent", "I can refund it. It takes three business days."),
+    ]
+    refund = result(engine, "travel_refund", lines)
+    assert refund.status is DisclosureStatus.NOT_REQUIRED
+    assert refund.confidence > 0.9

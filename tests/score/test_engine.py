@@ -147,7 +147,9 @@ def test_a_failing_behavior_fails_the_call_whatever_the_mean(engine: ScoreEngine
     source = RubricSource(name="collections")
     card = engine.score(conversation(lines), talk(), source, lambda _: None)
     assert card.overall.auto_fail == "mini_miranda"
-    assert any("mini_miranda fails the call" in reason for reason in card.review.reasons)
+    assert any(
+        "Mini-Miranda: missing, which fails the call" in reason for reason in card.review.reasons
+    )
 
 
 def test_progress_only_grows_and_ends_at_one(engine: ScoreEngine) -> None:

@@ -80,6 +80,29 @@ def test_a_missed_opportunity_quotes_the_customer() -> None:
     assert "problem at 0:03" in score.explanation
 
 
+def test_an_opportunity_that_was_answered_is_not_quoted_as_missed() -> None:
+    """Of two, the second got an answer: only the first was missed."""
+    lines: tuple[Line, ...] = (*CALL[:3], ("customer", "I'm so worried."), ("agent", "I see why."))
+    score = judged({**PROBLEM, 3: {"emotion": 0.9}, 4: {"apology": 0.9}}, lines=lines)
+    assert score.outcome is Outcome.PARTIAL
+    missed = [e for e in score.evidence if e.polarity is Polarity.MISSED_OPPORTUNITY]
+    assert [each.quote for each in missed] == ["My phone is broken."]
+
+
+def test_an_answer_after_the_window_is_none() -> None:
+    lines: tuple[Line, ...] = (*CALL[:2], ("agent", "word " * 95 + "so."), ("agent", "I see why."))
+    places = {each.text: place for place, each in enumerate(_sentences(lines))}
+    score = judged({**PROBLEM, places["I see why."]: {"understanding": 0.9}}, lines=lines)
+    assert score.outcome is Outcome.MISSED
+    assert [each.quote for each in score.evidence] == ["My phone is broken."]
+
+
+def test_the_last_share_counts_from_the_agents_first_words() -> None:
+    late = replace(EMPATHY, window=Window(last_share=0.6), opportunity=None)
+    assert judged({0: {"understanding": 0.9}}, late).outcome is Outcome.MISSED
+    assert judged({2: {"understanding": 0.9}}, late).outcome is Outcome.DELIVERED
+
+
 def test_confidence_in_a_miss_needs_a_sure_opportunity() -> None:
     assert judged({1: {"problem": 0.6}}).confidence == pytest.approx(0.6)
 

@@ -140,3 +140,30 @@ def test_a_call_that_needs_no_review_says_so(record: CallRecord) -> None:
 @pytest.mark.parametrize(("seconds", "shown"), [(0.0, "00:00"), (59.9, "00:59"), (3661, "61:01")])
 def test_the_clock_counts_minutes(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown
+
+
+def test_what_was_not_called_for_takes_one_line(record: CallRecord) -> None:
+    (said,) = record.disclosures
+    others = tuple(
+        replace(said, title=title, status=DisclosureStatus.NOT_REQUIRED, explanation="Nothing.")
+        for title in ("Mini-Miranda", "Right to cancel")
+    )
+    shown = printed(replace(record, disclosures=(said, *others)))
+    assert "Not called for: Mini-Miranda, Right to cancel" in shown
+    assert "Nothing." not in shown.partition("Disclosures")[2]
+
+
+def test_flaws_of_a_disclosure_are_named(record: CallRecord) -> None:
+    (said,) = record.disclosures
+    flawed = replace(said, in_order=False, rushed=True, interrupted=True, mumbled=True)
+    shown = printed(replace(record, disclosures=(flawed,)))
+    assert "out of order rushed interrupted mumbled" in " ".join(shown.split())
+
+
+def test_a_quote_for_two_things_is_printed_once(record: CallRecord) -> None:
+    behavior = record.behaviors[0]
+    first = behavior.evidence[0]
+    twice = replace(behavior, evidence=(first, replace(first, label="rapport")))
+    shown = printed(replace(record, behaviors=(twice,)))
+    assert shown.count("“[Hello] Ann.”") == 1
+    assert "greeting name, rapport" in shown
