@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 
-from callscope.errors import CallNotFound, InvalidInput, Unavailable
+from callscope.errors import CallNotFound, DeadlineExceeded, InvalidInput, Unavailable
 from callscope.types import CallRecord
 from services.gateway import metrics
 from services.gateway.access import Caller, Permission
@@ -58,6 +58,8 @@ class Calls:
     store: BlobStore
     board: Board
     cancel: Callable[[Call], None]
+    idle_seconds: float
+    shared_sources: bool
 
     async def upload(
         self,
@@ -81,7 +83,7 @@ class Calls:
         checked_key(key)
         with await asyncio.to_thread(self.intake.begin, caller.tenant) as incoming:
             gathered = bytearray()
-            async for chunk in chunks:
+            async for chunk in _in_time(chunks, self.idle_seconds):
                 gathered += chunk
                 if len(gathered) >= _BLOCK:
                     await asyncio.to_thread(incoming.write, gathered)
@@ -90,9 +92,15 @@ class Calls:
             return await asyncio.to_thread(self.intake.accept, incoming, submission(), key)
 
     def submit(self, caller: Caller, uri: str, submission: Submission, key: str | None) -> Call:
-        """Take in the recording at `uri`; raises as `Intake.copy`."""
+        """Take in the recording at `uri`; raises as `Intake.copy`.
+
+        What lies in the folders and buckets of the gateway may be many tenants', so a key opens
+        only the folder there that has its tenant's name.
+        """
         caller.require(Permission.SEND)
-        return self.intake.copy(caller.tenant, uri, submission, checked_key(key))
+        anywhere = caller.key_id is None or self.shared_sources
+        folder = None if anywhere else caller.tenant
+        return self.intake.copy(caller.tenant, uri, submission, checked_key(key), folder)
 
     def get(self, caller: Caller, call_id: str) -> Call:
         """Where the call stands.
@@ -182,6 +190,23 @@ class Calls:
         except CallNotFound:
             return replace(before, status=CallStatus.CANCELLED, stage=None)
         return replace(now, progress=max(before.progress, now.progress))
+
+
+async def _in_time(chunks: AsyncIterable[bytes], seconds: float) -> AsyncIterator[bytes]:
+    """The chunks, as long as none is waited for longer than that."""
+    each = aiter(chunks)
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                chunk = await anext(each)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"no byte of the recording arrived for {seconds:g} seconds",
+                remedy="Send it again over a connection that lasts.",
+            ) from None
+        yield chunk
 
 
 def _cursor(token: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """The gateway's settings."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
@@ -21,6 +21,25 @@ class GatewaySettings(ServiceSettings):
     )
     http_port: int = Field(
         8080, ge=0, le=65535, description="Port of the REST API; 0 takes a free one."
+    )
+    auth: Literal["auto", "keys", "none"] = Field(
+        "auto",
+        description="Who is let in: `keys`: who sends a valid API key; `none`: everyone; `auto`: "
+        "everyone until the first key is made, and until then on loopback addresses only.",
+    )
+    rate_limit: float = Field(
+        100, ge=0, description="Requests a second that one key may send on average; 0: no limit."
+    )
+    rate_burst: int = Field(
+        200, gt=0, description="Requests that one key may send at once after a pause."
+    )
+    upload_idle_seconds: float = Field(
+        60, gt=0, description="An upload of which no byte arrives for so long is refused."
+    )
+    shared_sources: bool = Field(
+        False,
+        description="Whether every key may name any URI in CALLSCOPE_AUDIO_ROOTS and "
+        "CALLSCOPE_AUDIO_BUCKETS; else only what lies there in a folder of its tenant's name.",
     )
     data_dir: Path = Field(
         Path(".callscope"),
@@ -48,6 +67,15 @@ class GatewaySettings(ServiceSettings):
     )
     diarize_target: str = Field("localhost:50052", description="host:port of the diarize service.")
     score_target: str = Field("localhost:50053", description="host:port of the score service.")
+    stages_tls_ca: Path | None = Field(
+        None,
+        description="PEM file of the authorities that signed the three services' certificates; "
+        "empty to speak no TLS with them.",
+    )
+    stages_tls_cert: Path | None = Field(
+        None, description="PEM file of the certificate to show to the three services."
+    )
+    stages_tls_key: Path | None = Field(None, description="PEM file of that certificate's key.")
     transcribe_timeout: float = Field(
         7200, gt=0, description="Seconds one attempt to transcribe a call may take."
     )
