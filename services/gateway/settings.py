@@ -94,7 +94,16 @@ class GatewaySettings(ServiceSettings):
     poll_seconds: float = Field(
         0.2, gt=0, description="Seconds between two looks at the queue of accepted calls."
     )
-    max_concurrent: int = Field(4, gt=0, description="Calls analyzed at the same time.")
+    max_concurrent: int = Field(4, gt=0, description="Live calls analyzed at the same time.")
+    backfill_concurrent: int = Field(
+        2, gt=0, description="Calls of the backfill lane analyzed at the same time, beside them."
+    )
+    takeover_seconds: float = Field(
+        30,
+        gt=0,
+        description="A gateway that has been silent for so long is taken for dead, and another on "
+        "the same database goes on with its calls; the same for all of them.",
+    )
     default_rubric: str = Field("general", description="Rubric of calls that name none.")
 
     def store_root(self) -> Path:

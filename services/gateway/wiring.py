@@ -14,6 +14,7 @@ from services.gateway import database, metrics
 from services.gateway.access import Authenticate
 from services.gateway.bucket import BucketStore
 from services.gateway.calls import Calls
+from services.gateway.deadletters import DeadLetters
 from services.gateway.doorkeeper import Doorkeeper, Rate
 from services.gateway.http.app import build_app
 from services.gateway.http.server import HttpServer
@@ -25,6 +26,7 @@ from services.gateway.progress import Board
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.gateway.store import BlobStore, Inbox, LocalStore
+from services.gateway.takeover import Watch
 from services.gateway.workflow import Workflows
 
 __all__ = ["Gateway"]
@@ -137,8 +139,17 @@ class Gateway:
         )
         intake.recover()
         self._closing.callback(lambda: workflows.stop(self._drained_by - time.monotonic()))
+        watch = Watch(
+            engine,
+            settings.executor_id,
+            settings.takeover_seconds,
+            workflows.take_over,
+            workflows.recover,
+        )
+        watch.beat()
         workflows.start()
-        workflows.recover()
+        self._closing.callback(watch.stop)
+        watch.start()
         metrics.watch_queue(journal.queued)
         self.authenticate = doorkeeper
         self.calls = Calls(
@@ -147,6 +158,9 @@ class Gateway:
             store=store,
             board=self._board,
             cancel=workflows.cancel,
+            dead_letters=DeadLetters(engine, store.uri),
+            enqueue=workflows.enqueue,
+            recover_soon=watch.recover_soon,
             idle_seconds=settings.upload_idle_seconds,
             shared_sources=settings.shared_sources,
         )
