@@ -64,7 +64,6 @@ class Watch:
     def start(self) -> None:
         """Begin to watch; the unfinished calls are seen to first."""
         self._recovering.set()
-        self._woken.set()
         self._thread.start()
 
     def recover_soon(self) -> None:

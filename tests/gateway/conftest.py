@@ -233,7 +233,13 @@ def _is_live(address: str) -> bool:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/calls.db"
-    return _fresh_database(request.getfixturevalue("postgresql"))
+    return str(request.getfixturevalue("fresh_postgresql"))
+
+
+@pytest.fixture
+def fresh_postgresql(postgresql: str) -> str:
+    """The URL of an empty database."""
+    return _fresh_database(postgresql)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,9 +21,12 @@ ROOT = Path(__file__).parents[2]
 class Process:
     """A program that can be killed and started again on the same ports."""
 
-    def __init__(self, module: str, log: Path, environment: Mapping[str, object]) -> None:
+    def __init__(
+        self, module: str, port: int, log: Path, environment: Mapping[str, object]
+    ) -> None:
         own = {name: value for name, value in os.environ.items() if "CALLSCOPE" not in name}
         self._module = module
+        self._port = port
         self._log = log
         self._environment = own | {name: str(value) for name, value in environment.items()}
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,6 +50,11 @@ class Process:
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def listening(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
     def tail(self) -> str:
         return self._log.read_text()[-3000:]
@@ -75,6 +84,7 @@ class GatewayProcess(Process):
         data.parent.mkdir(parents=True, exist_ok=True)
         super().__init__(
             "services.gateway",
+            http,
             data.parent / f"{name}.log",
             {f"CALLSCOPE_GATEWAY_{key.upper()}": value for key, value in values.items()},
         )
@@ -120,6 +130,7 @@ class StageProcess(Process):
         self.results.touch()
         super().__init__(
             "tests.gateway.stage",
+            port,
             folder / f"{stage}.log",
             {
                 "MADE_UP_STAGE": stage,
