@@ -10,6 +10,8 @@ import click
 
 from callscope import __version__
 from callscope.errors import CallscopeError
+from services.deadletters_cli import deadletters
+from services.keys_cli import keys
 from services.models_cli import models
 from services.rubric_cli import rubric
 
@@ -99,6 +101,8 @@ def version() -> None:
     click.echo(__version__)
 
 
+cli.add_command(deadletters)
+cli.add_command(keys)
 cli.add_command(models)
 cli.add_command(rubric)
 

@@ -6,7 +6,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["ArtifactRow", "AuditRow", "Base", "CallRow", "GatewayRow", "KeyRow", "RecordRow"]
+__all__ = [
+    "ArtifactRow",
+    "AuditRow",
+    "Base",
+    "CallRow",
+    "GatewayRow",
+    "KeyRow",
+    "RecordRow",
+    "UtcDateTime",
+]
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):

@@ -9,19 +9,24 @@ from concurrent.futures import ThreadPoolExecutor
 from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
 from callscope.errors import InvalidSetting
 from callscope.serving.recordings import audio_limits, audio_reader, s3_client
+from callscope.serving.tls import channel_credentials, server_context
 from services.gateway import database, metrics
-from services.gateway.access import OPERATOR, Authenticate, Caller
+from services.gateway.access import Authenticate
 from services.gateway.bucket import BucketStore
 from services.gateway.calls import Calls
+from services.gateway.deadletters import DeadLetters
+from services.gateway.doorkeeper import Doorkeeper, Rate
 from services.gateway.http.app import build_app
 from services.gateway.http.server import HttpServer
 from services.gateway.intake import Intake
 from services.gateway.journal import Journal
+from services.gateway.keys import Keys
 from services.gateway.ledger import Ledger
 from services.gateway.progress import Board
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.gateway.store import BlobStore, Inbox, LocalStore
+from services.gateway.takeover import Watch
 from services.gateway.workflow import Workflows
 
 __all__ = ["Gateway"]
@@ -65,7 +70,11 @@ class Gateway:
             settings = self._settings
             app = build_app(self.calls, self.authenticate, settings.max_audio_bytes)
             self._http = HttpServer(
-                app, settings.http_host, settings.http_port, settings.drain_seconds
+                app,
+                settings.http_host,
+                settings.http_port,
+                settings.drain_seconds,
+                server_context(settings),
             )
             self.http_port = self._http.port
             self._http.start()
@@ -94,14 +103,26 @@ class Gateway:
         engine = database.connect(tables)
         self._closing.callback(engine.dispose)
         database.migrate(engine)
+        doorkeeper = Doorkeeper(
+            Keys(engine), settings.auth, Rate(settings.rate_limit, settings.rate_burst)
+        )
+        doorkeeper.check_exposure(settings.host, settings.http_host)
         database.prepare_file(workflow_tables)
         store = _store(settings)
         ledger, journal = Ledger(engine, store.uri), Journal(engine, store.uri)
 
-        transcriber = RemoteTranscriber(settings.transcribe_target, settings.transcribe_timeout)
-        diarizer = RemoteDiarizer(settings.diarize_target, settings.diarize_timeout)
-        scorer = RemoteScorer(settings.score_target, settings.score_timeout)
-        checker = RemoteScorer(settings.score_target, _CHECK_SECONDS)
+        tls = channel_credentials(
+            settings.stages_tls_ca,
+            settings.stages_tls_cert,
+            settings.stages_tls_key,
+            "CALLSCOPE_GATEWAY_STAGES_TLS_",
+        )
+        transcriber = RemoteTranscriber(
+            settings.transcribe_target, settings.transcribe_timeout, tls
+        )
+        diarizer = RemoteDiarizer(settings.diarize_target, settings.diarize_timeout, tls)
+        scorer = RemoteScorer(settings.score_target, settings.score_timeout, tls)
+        checker = RemoteScorer(settings.score_target, _CHECK_SECONDS, tls)
         for client in (transcriber, diarizer, scorer, checker):
             self._closing.callback(client.close)
         stages = Stages(journal, transcriber, diarizer, scorer)
@@ -118,15 +139,31 @@ class Gateway:
         )
         intake.recover()
         self._closing.callback(lambda: workflows.stop(self._drained_by - time.monotonic()))
+        watch = Watch(
+            engine,
+            settings.executor_id,
+            settings.takeover_seconds,
+            workflows.take_over,
+            workflows.recover,
+        )
+        watch.beat()
         workflows.start()
-        workflows.recover()
+        self._closing.callback(watch.stop)
+        watch.start()
         metrics.watch_queue(journal.queued)
-        self.authenticate = _anyone
-        self.calls = Calls(intake, ledger, store, self._board, workflows.cancel)
-
-
-async def _anyone(_: str | None) -> Caller:
-    return OPERATOR
+        self.authenticate = doorkeeper
+        self.calls = Calls(
+            intake=intake,
+            ledger=ledger,
+            store=store,
+            board=self._board,
+            cancel=workflows.cancel,
+            dead_letters=DeadLetters(engine, store.uri),
+            enqueue=workflows.enqueue,
+            recover_soon=watch.recover_soon,
+            idle_seconds=settings.upload_idle_seconds,
+            shared_sources=settings.shared_sources,
+        )
 
 
 def _store(settings: GatewaySettings) -> BlobStore:

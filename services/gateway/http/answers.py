@@ -11,7 +11,7 @@ from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Page
 from services.gateway.submission import Submission
 
-__all__ = ["CallBody", "PageBody", "UriSubmission"]
+__all__ = ["CallBody", "PageBody", "RetriedBody", "UriSubmission"]
 
 _ID = "01980a4e-2f7c-7c7d-9d52-0a6f3f0c8b11"
 
@@ -46,6 +46,7 @@ class FailureBody(BaseModel):
     code: str = Field(description="The error's stable code.", examples=["unavailable"])
     message: str = Field(description="What is wrong.")
     remedy: str = Field(description="What to do about it.")
+    stage: str | None = Field(description="Where it met the call.", examples=["transcribe"])
 
 
 class CallBody(BaseModel):
@@ -79,6 +80,12 @@ class CallBody(BaseModel):
             created_at=call.created_at,
             updated_at=call.updated_at,
         )
+
+
+class RetriedBody(BaseModel):
+    """How many calls are analyzed again."""
+
+    retried: int = Field(description="Number of calls.", examples=[12])
 
 
 class PageBody(BaseModel):

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from callscope import __version__
 from services.gateway.access import Authenticate
 from services.gateway.calls import Calls
+from services.gateway.http import deadletters
 from services.gateway.http.problems import ProblemBody, handle_errors
 from services.gateway.http.routes import build_routes
 
@@ -31,6 +32,7 @@ def build_app(calls: Calls, authenticate: Authenticate, max_audio_bytes: int) ->
     app = _App(title="Callscope", version=__version__, description=_DESCRIPTION, redoc_url=None)
     app.state.authenticate = authenticate
     app.include_router(build_routes(calls, max_audio_bytes))
+    app.include_router(deadletters.build_routes(calls))
     handle_errors(app)
     app.add_middleware(RequestLog)
     return app
