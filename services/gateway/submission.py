@@ -20,7 +20,10 @@ from pydantic import (
 from callscope.errors import InvalidInput
 from callscope.pipeline import AnalyzeOptions, DiarizeOptions, RubricSource, TranscribeOptions
 
-__all__ = ["IdempotencyKey", "Submission", "checked_key", "invalid_input"]
+__all__ = ["MAX_FACTS", "IdempotencyKey", "Note", "Submission", "checked_key", "invalid_input"]
+
+MAX_FACTS = 64
+"""Facts of the sender's that a call keeps."""
 
 # Control characters have no place in names and facts, and PostgreSQL stores no NUL.
 _PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -31,6 +34,7 @@ Fact = Annotated[str, StringConstraints(max_length=1024, pattern=_PLAIN)]
 IdempotencyKey = Annotated[
     str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
 ]
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=_PLAIN)]
 _KEY = TypeAdapter(IdempotencyKey)
 
 
@@ -51,11 +55,37 @@ def _json_object(value: Any) -> Any:
         raise ValueError('not a JSON object such as {"queue": "billing"}') from None
 
 
+def _json_list(value: Any) -> Any:
+    """A form field carries an array as JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError("not a JSON array") from None
+
+
 def _comma_separated(value: Any) -> Any:
     """A form field carries a list as one text."""
     if not isinstance(value, str):
         return value
     return [part.strip() for part in value.split(",") if part.strip()]
+
+
+class Note(BaseModel):
+    """Something said about a call that could not be read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Name = Field(
+        description="Who said it: request, object, sidecar, details or name.", examples=["name"]
+    )
+    fact: Name | None = Field(
+        default=None, description="The fact; null where the whole source could not be read."
+    )
+    reason: Annotated[str, StringConstraints(max_length=300, pattern=_PLAIN)] = Field(
+        description="Why it could not be read.", examples=["no ISO 8601 time"]
+    )
 
 
 class Submission(BaseModel):
@@ -89,7 +119,7 @@ class Submission(BaseModel):
     )
     metadata: Annotated[dict[Name, Fact], BeforeValidator(_json_object)] = Field(
         {},
-        max_length=64,
+        max_length=MAX_FACTS,
         description="The sender's facts as text: agent, customer, queue, direction and others; "
         "in forms, a JSON object.",
         examples=[{"agent": "a-17", "queue": "billing", "direction": "inbound"}],
@@ -98,6 +128,18 @@ class Submission(BaseModel):
         None,
         description="When the call began, RFC 3339.",
         examples=["2026-01-31T09:30:00+01:00"],
+    )
+    external_id: ExternalId | None = Field(
+        None,
+        description="The sender's own id of the call. The same id with the same recording is the "
+        "same call, with another recording a conflict.",
+        examples=["pbx-20260131-00417"],
+    )
+    notes: Annotated[tuple[Note, ...], BeforeValidator(_json_list)] = Field(
+        (),
+        max_length=32,
+        description="What the sender could not read about the call; kept with it. In forms, a "
+        "JSON array.",
     )
 
     @model_validator(mode="after")
