@@ -1,5 +1,6 @@
 """Facts about a call: read from every source, weighed, and reported where they cannot be read."""
 
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callscope.errors import InvalidInput
+from services.gateway.details import Details
 from services.gateway.facts import (
     Clock,
     NamePattern,
@@ -26,6 +28,10 @@ PATTERN = NamePattern(
 BERLIN = Clock("%d.%m.%Y %H:%M:%S", ZoneInfo("Europe/Berlin"))
 
 
+def asked(**fields: Any) -> Submission:
+    return Submission.read(fields)
+
+
 def test_the_stronger_source_wins_fact_by_fact() -> None:
     said = [
         PATTERN.read("2026/a-1_billing_20260131T093000Z.wav"),
@@ -33,7 +39,7 @@ def test_the_stronger_source_wins_fact_by_fact() -> None:
         said_by_object({"X-Amz-Meta-Team": "south", "etag": "x"}),
         Said(Source.DETAILS, {"queue": "sales", "customer": "c-9"}),
     ]
-    whole = combine(Submission(metadata={"customer": "c-1"}), said, Clock())
+    whole = combine(asked(metadata={"customer": "c-1"}), said, Clock())
     assert whole.metadata == {
         "customer": "c-1",
         "team": "south",
@@ -52,7 +58,7 @@ def test_what_cannot_be_read_is_noted_and_the_next_source_is_taken() -> None:
         ),
         PATTERN.read("a-1_billing_20260131T093000Z.wav"),
     ]
-    whole = combine(Submission(), said, Clock())
+    whole = combine(asked(), said, Clock())
     assert whole.started_at == "2026-01-31T09:30:00+00:00"
     assert whole.agent_channel is None
     assert [(note.source, note.fact) for note in whole.notes] == [
@@ -65,15 +71,15 @@ def test_what_cannot_be_read_is_noted_and_the_next_source_is_taken() -> None:
 
 
 def test_the_request_itself_is_kept_whatever_the_sources_say() -> None:
-    asked = Submission(rubric_yaml="id: mine", started_at="2026-01-31T09:30:00+01:00")
+    request = asked(rubric_yaml="id: mine", started_at="2026-01-31T09:30:00+01:00")
     said = [said_by_sidecar(b'{"rubric": "sales", "started_at": "2025-01-01T00:00:00Z"}')]
-    whole = combine(asked, said, Clock())
+    whole = combine(request, said, Clock())
     assert (whole.rubric, whole.rubric_yaml) == (None, "id: mine")
     assert whole.started_at == "2026-01-31T09:30:00+01:00"
 
 
 def test_a_name_that_does_not_match_is_noted() -> None:
-    whole = combine(Submission(), [PATTERN.read("recording (1).wav")], Clock())
+    whole = combine(asked(), [PATTERN.read("recording (1).wav")], Clock())
     assert whole.notes == (Note(source="name", reason="the name does not match the pattern"),)
     assert whole.metadata == {}
 
@@ -141,6 +147,31 @@ JSON = st.recursive(
 @given(st.dictionaries(st.text(), JSON, max_size=80), st.text())
 def test_no_facts_whatever_cost_the_recording(facts: dict[str, Any], name: str) -> None:
     said = [Said(Source.SIDECAR, facts), PATTERN.read(name), said_by_object({"x-amz-meta-a": name})]
-    whole = combine(Submission(metadata={"agent": "a"}), said, BERLIN)
+    whole = combine(asked(metadata={"agent": "a"}), said, BERLIN)
     assert whole.metadata["agent"] == "a"
     assert len(whole.metadata) <= 64
+
+
+def table(tmp_path: Path, text: str, key: str = "file") -> Details:
+    path = tmp_path / "details.csv"
+    path.write_bytes(text.encode("utf-8-sig"))
+    return Details.load(path, key)
+
+
+@pytest.mark.parametrize("name", ["in/a.wav", "a.wav", "deep/er/a.wav"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_details_are_found_by_path_name_or_stem(tmp_path: Path, name: str, delimiter: str) -> None:
+    text = 'file,agent,queue\n"a",a-17,\nb.wav,a-18,sales\n'.replace(",", delimiter)
+    assert table(tmp_path, text).of(name).facts == {"agent": "a-17"}
+
+
+def test_details_that_contradict_or_lack_a_row_are_noted(tmp_path: Path) -> None:
+    details = table(tmp_path, "file,agent\na.wav,x\na.wav,y\nb.wav,z\nb.wav,z\n")
+    assert [note.reason for note in details.of("a.wav").notes] == ["several rows that differ"]
+    assert [note.reason for note in details.of("c.wav").notes] == ["no row for this recording"]
+    assert details.of("b.wav").facts == {"agent": "z"}
+
+
+def test_details_without_the_key_column_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no column 'name'"):
+        table(tmp_path, "file,agent\n", key="name")
