@@ -8,9 +8,11 @@ resolves differently a moment later gains nothing. Redirects are not followed.
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -74,13 +76,13 @@ class Outside:
         connection = self._connection(parts)
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         try:
-            with self._within_time(connection):
+            with self._within_time(connection) as cut:
                 connection.request(
                     "POST", path, body=body, headers={"Host": parts.netloc, **headers}
                 )
                 response = connection.getresponse()
-        except (HTTPError, OSError) as error:
-            raise Unavailable(_reason(error)) from error
+        except (HTTPError, HTTPException, OSError) as error:
+            raise Unavailable("no answer in time" if cut.is_set() else _reason(error)) from error
         finally:
             connection.close()
         return Answer(response.status, _seconds(response.headers.get("Retry-After")))
@@ -114,10 +116,15 @@ class Outside:
         return addresses[0]
 
     @contextlib.contextmanager
-    def _within_time(self, connection: HTTPConnection) -> Iterator[None]:
-        """Cut a connection that trickles: socket time-outs begin anew with every byte."""
+    def _within_time(self, connection: HTTPConnection) -> Iterator[threading.Event]:
+        """Cut a connection that trickles: socket time-outs begin anew with every byte.
+
+        The event is set where that was done.
+        """
+        late = threading.Event()
 
         def cut() -> None:
+            late.set()
             with contextlib.suppress(OSError):
                 if connection.sock is not None:
                     connection.sock.shutdown(socket.SHUT_RDWR)
@@ -126,7 +133,7 @@ class Outside:
         timer.daemon = True
         timer.start()
         try:
-            yield
+            yield late
         finally:
             timer.cancel()
 
@@ -179,6 +186,6 @@ def _reason(error: Exception) -> str:
     """Why there was no answer, in words that name nothing inside."""
     if isinstance(error, TimeoutError) or "timed out" in str(error):
         return "no answer in time"
-    if isinstance(error, HTTPError):
-        return f"no connection: {type(error).__name__}"
+    if isinstance(error, ssl.SSLError):
+        return "no connection: the receiver's certificate is not valid for this name"
     return f"no answer: {type(error).__name__}"
