@@ -96,7 +96,6 @@ class Outside:
             port,
             timeout=self.timeout,
             server_hostname=parts.hostname,
-            assert_hostname=parts.hostname,
             cert_reqs="CERT_REQUIRED",
         )
 
