@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from callscope.errors import InvalidInput
-from services.gateway.submission import MAX_FACTS, Note, Submission
+from services.gateway.submission import MAX_FACTS, Submission
+from services.gateway.texts import Note
 
 __all__ = [
     "Clock",

@@ -14,7 +14,9 @@ from callscope.audio import AudioLimits, AudioReader, probe
 from callscope.errors import Conflict, DeadlineExceeded, Unavailable, UnknownChannel
 from callscope.pipeline import AnalyzeOptions, RubricSource
 from callscope.types import AudioSource, MediaInfo
+from services.gateway import metrics
 from services.gateway.call import Call, new_id
+from services.gateway.facts import Source
 from services.gateway.ledger import Ledger, NewCall
 from services.gateway.store import BlobStore, Inbox, Incoming
 from services.gateway.submission import Submission
@@ -23,6 +25,12 @@ __all__ = ["Intake"]
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20  # bytes copied at a time
+_NEW_KEY = "Use a new key for a new recording."
+_NEW_ID = "Send it under an id of its own, or delete that call first."
+_OWN_ID = (
+    "Rescore that call to analyze it otherwise, or give this one an external_id of its own if it "
+    "is another call."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,8 @@ class Intake:
             InvalidAudio, AudioTooLarge, AudioTooLong: no recording that can be analyzed.
             UnknownChannel: the recording has no such agent's channel.
             InvalidRubric, RubricNotFound: where the score service could be asked.
-            Conflict: the idempotency key was used for something else.
+            Conflict: the idempotency key, the external id or the recording itself is known, and
+                not everything is as it was.
             Unavailable: disk, store or database fail.
         """
         return self._accept(incoming, submission, self._options(submission), key)
@@ -108,7 +117,11 @@ class Intake:
             metadata=submission.metadata,
             started_at=submission.started_at,
             idempotency_key=key,
+            external_id=submission.external_id,
+            notes=submission.notes,
         )
+        if (known := self._known(new)) is not None:
+            return known
         self.store.keep(incoming.path, new.blob)
         try:
             added = self.ledger.add(new)
@@ -117,8 +130,12 @@ class Intake:
             raise
         if not added:
             self.store.remove(new.blob)
-            return self._same(new)
+            if (known := self._known(new)) is None:  # deleted in this very moment
+                raise Unavailable("the call could not be entered; send it again", retry_after=1)
+            return known
         call = self.ledger.get(new.tenant, new.id)
+        for note in new.notes:
+            metrics.FACTS_UNREAD.labels(_known_source(note.source)).inc()
         self.enqueue(call)
         return call
 
@@ -131,23 +148,38 @@ class Intake:
             )
         return media
 
-    def _same(self, new: NewCall) -> Call:
-        """The call that was sent before with the same key, if it is the same in all."""
-        key = new.idempotency_key
-        before = None if key is None else self.ledger.by_key(new.tenant, key)
-        if before is None:  # deleted in this very moment
-            raise Unavailable("the call could not be entered; send it again", retry_after=1)
-        for what, same in {
-            "recording": before.recording.sha256 == new.media.sha256,
-            "options": before.options == new.options,
-            "metadata": before.recording.metadata == new.metadata,
-            "start": before.recording.started_at == new.started_at,
-        }.items():
-            if not same:
-                raise Conflict(
-                    f"the idempotency key was used for call {before.id} with another {what}"
-                )
-        return before
+    def _known(self, new: NewCall) -> Call | None:
+        """The call that was sent before and is this one, if there is one.
+
+        Raises:
+            Conflict: it is this one by its key, its id or its recording, and something differs.
+        """
+        key, ledger = new.idempotency_key, self.ledger
+        if key is not None and (before := ledger.by_key(new.tenant, key)) is not None:
+            return _same(new, before, "the idempotency key was used for call {}", _NEW_KEY)
+        if new.external_id is not None:
+            before = ledger.by_external_id(new.tenant, new.external_id)
+            return before and _same(new, before, "the external id is that of call {}", _NEW_ID)
+        before = ledger.by_recording(new.tenant, new.media.sha256)
+        return before and _same(new, before, "the recording is that of call {}", _OWN_ID)
+
+
+def _same(new: NewCall, before: Call, how: str, remedy: str) -> Call:
+    for what, same in {
+        "recording": before.recording.sha256 == new.media.sha256,
+        "external id": new.external_id in (None, before.external_id),
+        "options": before.options == new.options,
+        "metadata": before.recording.metadata == new.metadata,
+        "start": before.recording.started_at == new.started_at,
+    }.items():
+        if not same:
+            raise Conflict(f"{how.format(before.id)}, with another {what}", remedy=remedy)
+    return before
+
+
+def _known_source(name: str) -> str:
+    """A note's source as a metric's label: senders may write what they like, labels are few."""
+    return name if name in set(Source) else "other"
 
 
 def _blob_key(tenant: str, call_id: str) -> str:

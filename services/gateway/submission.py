@@ -20,22 +20,18 @@ from pydantic import (
 from callscope.errors import InvalidInput
 from callscope.pipeline import AnalyzeOptions, DiarizeOptions, RubricSource, TranscribeOptions
 from services.gateway.call import Lane
+from services.gateway.texts import ExternalId, Fact, Name, Note
 
-__all__ = ["MAX_FACTS", "IdempotencyKey", "Note", "Submission", "checked_key", "invalid_input"]
+__all__ = ["MAX_FACTS", "IdempotencyKey", "Submission", "checked_key", "invalid_input"]
 
 MAX_FACTS = 64
 """Facts of the sender's that a call keeps."""
 
-# Control characters have no place in names and facts, and PostgreSQL stores no NUL.
-_PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PLAIN)]
-Fact = Annotated[str, StringConstraints(max_length=1024, pattern=_PLAIN)]
 IdempotencyKey = Annotated[
     str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
 ]
-ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=_PLAIN)]
 _KEY = TypeAdapter(IdempotencyKey)
 
 
@@ -71,22 +67,6 @@ def _comma_separated(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return [part.strip() for part in value.split(",") if part.strip()]
-
-
-class Note(BaseModel):
-    """Something said about a call that could not be read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source: Name = Field(
-        description="Who said it: request, object, sidecar, details or name.", examples=["name"]
-    )
-    fact: Name | None = Field(
-        default=None, description="The fact; null where the whole source could not be read."
-    )
-    reason: Annotated[str, StringConstraints(max_length=300, pattern=_PLAIN)] = Field(
-        description="Why it could not be read.", examples=["no ISO 8601 time"]
-    )
 
 
 class Submission(BaseModel):

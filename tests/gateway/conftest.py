@@ -3,6 +3,7 @@
 import array
 import contextlib
 import io
+import itertools
 import os
 import random
 import shutil
@@ -143,9 +144,12 @@ def send(up: Up) -> str:
     return str(answer.json()["id"])
 
 
-def noise(seconds: float = 2.0, channels: int = 2, seed: int = 0) -> bytes:
-    """A WAV file of quiet noise at 8 kHz."""
-    source = random.Random(seed)  # noqa: S311 - noise
+_seeds = itertools.count(1 << 20)
+
+
+def noise(seconds: float = 2.0, channels: int = 2, seed: int | None = None) -> bytes:
+    """A WAV file of quiet noise at 8 kHz: another each time, without a seed."""
+    source = random.Random(next(_seeds) if seed is None else seed)  # noqa: S311 - noise
     count = round(8000 * seconds) * channels
     samples = array.array("h", (source.randrange(-500, 500) for _ in range(count)))
     file = io.BytesIO()

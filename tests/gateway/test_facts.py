@@ -20,7 +20,8 @@ from services.gateway.facts import (
     said_by_sidecar,
     sidecar_names,
 )
-from services.gateway.submission import Note, Submission
+from services.gateway.submission import Submission
+from services.gateway.texts import Note
 
 PATTERN = NamePattern(
     r"(.*/)?(?P<agent>[^_/]+)_(?P<queue>[^_]+)_(?P<started_at>[^.]+)(_(?P<direction>in|out))?\.wav"

@@ -4,6 +4,7 @@ import contextlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def new_call(key: str | None = None, tenant: str = MINE) -> NewCall:
         tenant=tenant,
         lane=Lane.BACKFILL,
         blob=f"audio/{call_id}",
-        media=MEDIA,
+        media=replace(MEDIA, sha256=2 * call_id.replace("-", "")),
         options=OPTIONS,
         metadata={"queue": "ä"},
         started_at=None,
@@ -100,6 +101,21 @@ def test_what_was_entered_comes_back_equal(ledger: Ledger) -> None:
     assert (call.tenant, call.lane, call.run) == (MINE, Lane.BACKFILL, 1)
     assert ledger.by_key(MINE, "key") == call
     assert ledger.blob(MINE, new.id) == new.blob
+
+
+def test_a_recording_is_entered_once_unless_its_sender_says_it_is_another(ledger: Ledger) -> None:
+    first = new_call()
+    assert ledger.add(first)
+    again = replace(first, id=new_id())
+    assert not ledger.add(again)
+    assert ledger.add(replace(again, external_id="pbx-1"))
+    assert not ledger.add(replace(new_call(), external_id="pbx-1"))
+    assert ledger.add(replace(again, id=new_id(), tenant=THEIRS))
+    assert (known := ledger.by_recording(MINE, first.media.sha256)) is not None
+    assert known.id == first.id
+    assert (known := ledger.by_external_id(MINE, "pbx-1")) is not None
+    assert known.id == again.id
+    assert ledger.by_external_id(THEIRS, "pbx-1") is None
 
 
 def test_a_key_is_taken_once(ledger: Ledger) -> None:
@@ -227,7 +243,14 @@ def test_a_call_of_an_earlier_version_is_kept(url: str) -> None:
     values = ", ".join(f":{name}" for name in columns)
     with engine.begin() as connection:
         connection.execute(sa.text(f"INSERT INTO calls ({names}) VALUES ({values})"), columns)  # noqa: S608
+        connection.execute(
+            sa.insert(tables.RecordRow).values(
+                call_id=call_id, version=1, content=b"record", created_at=datetime.now(UTC)
+            )
+        )
     database.migrate(engine)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(tables.RecordRow.content)) == b"record"
     call = Ledger(engine, str).get(MINE, call_id)
     assert (call.lane, call.run, call.recording.sha256) == (Lane.LIVE, 1, MEDIA.sha256)
     engine.dispose()

@@ -22,10 +22,10 @@ from pydantic import TypeAdapter
 from callscope.errors import CallscopeError, Unavailable
 from services.gateway import metrics
 from services.gateway.database import transaction
+from services.gateway.tables import DeliveryRow, WebhookRow
 from services.gateway.webhooks.event import signed_headers
 from services.gateway.webhooks.outside import Outside
 from services.gateway.webhooks.registry import secrets_of
-from services.gateway.webhooks.tables import DeliveryRow, WebhookRow
 from services.gateway.webhooks.webhook import Attempt, DeliveryState, Parcel
 
 __all__ = ["Courier", "Patience"]

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from callscope.errors import Conflict, InvalidInput, NotFound
 from services.gateway.call import checked_id, new_id
 from services.gateway.database import transaction
+from services.gateway.tables import DeliveryRow, WebhookRow
 from services.gateway.webhooks.event import EventType, Happening, message, new_secret
 from services.gateway.webhooks.outside import Outside
-from services.gateway.webhooks.tables import DeliveryRow, WebhookRow
 from services.gateway.webhooks.webhook import Attempt, Delivery, DeliveryState, Secret, Webhook
 
 __all__ = ["MAX_WEBHOOKS", "Registry", "announce", "new_event_id", "secrets_of"]
