@@ -111,5 +111,6 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
         "synchronous=FULL",
         f"busy_timeout={_BUSY_MILLISECONDS}",
         "foreign_keys=ON",
+        "secure_delete=ON",  # what is erased is overwritten
     ):
         connection.execute(f"PRAGMA {pragma}")

@@ -24,7 +24,9 @@ from services.gateway.submission import MAX_FACTS, Submission
 from services.gateway.texts import Note
 
 __all__ = [
+    "MAX_SIDECAR",
     "Clock",
+    "FactReader",
     "NamePattern",
     "Said",
     "Source",
@@ -139,6 +141,20 @@ class NamePattern:
         return Said(Source.NAME, {key: text for key, text in found.groupdict().items() if text})
 
 
+@dataclass(frozen=True, slots=True)
+class FactReader:
+    """How this gateway reads what senders say in their own ways."""
+
+    pattern: NamePattern | None
+    clock: Clock
+
+    def complete(self, submission: Submission, said: Sequence[Said] = ()) -> Submission:
+        """The submission with what its file's name and these sources say."""
+        if self.pattern is not None and submission.file_name is not None:
+            said = [*said, self.pattern.read(submission.file_name)]
+        return combine(submission, said, self.clock) if said else submission
+
+
 def said_by_object(headers: Mapping[str, str]) -> Said:
     """What an S3 object's own metadata says: `x-amz-meta-started-at` is the fact `started_at`."""
     prefix = "x-amz-meta-"
@@ -192,7 +208,11 @@ def combine(request: Submission, said: Sequence[Said], clock: Clock) -> Submissi
                 fields.setdefault(name, checked)
             else:
                 metadata.setdefault(name, checked)
-    given = {name: getattr(request, name) for name in request.model_fields_set}
+    given = {
+        name: value
+        for name in request.model_fields_set & Submission.model_fields.keys()
+        if (value := getattr(request, name)) is not None
+    }
     if given.get("rubric_yaml") is not None:
         fields.pop("rubric", None)
     known = {**given.get("metadata", {})}
@@ -203,9 +223,7 @@ def combine(request: Submission, said: Sequence[Said], clock: Clock) -> Submissi
             reason = f"a call has at most {MAX_FACTS} facts"
             notes.append(Note(source=Source.REQUEST, fact=_shown(name), reason=reason))
     notes = [*request.notes, *notes][:_MAX_NOTES]
-    return Submission.model_validate(
-        {**fields, **given, "metadata": known, "notes": notes} if notes or said else given
-    )
+    return Submission.model_validate({**fields, **given, "metadata": known, "notes": notes})
 
 
 def _flat(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

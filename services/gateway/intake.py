@@ -7,7 +7,7 @@ be removed (`Intake.recover`), or the call is there and will be completed (`Work
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from callscope.audio import AudioLimits, AudioReader, probe
@@ -16,7 +16,7 @@ from callscope.pipeline import AnalyzeOptions, RubricSource
 from callscope.types import AudioSource, MediaInfo
 from services.gateway import metrics
 from services.gateway.call import Call, new_id
-from services.gateway.facts import Source
+from services.gateway.facts import FactReader, Said, Source
 from services.gateway.ledger import Ledger, NewCall
 from services.gateway.store import BlobStore, Inbox, Incoming
 from services.gateway.submission import Submission
@@ -44,6 +44,7 @@ class Intake:
         reader: opens recordings that are sent by URI.
         limits: what a recording may be at most.
         default_rubric: for calls that name none.
+        facts: how file names are read.
         check_rubric: raises what is wrong with a rubric.
         enqueue: hands a call to the workflow; doing so twice is doing it once.
     """
@@ -54,6 +55,7 @@ class Intake:
     reader: AudioReader
     limits: AudioLimits
     default_rubric: str
+    facts: FactReader
     check_rubric: Callable[[RubricSource], object]
     enqueue: Callable[[Call], None]
 
@@ -68,14 +70,30 @@ class Intake:
             ForbiddenUri, AudioNotFound, Unavailable: as `AudioReader.open`.
             CallscopeError: as `accept`.
         """
+        if submission.file_name is None:
+            named = uri.partition("://")[2].partition("/")[2]
+            submission = submission.model_copy(update={"file_name": named})
+        submission = self.facts.complete(submission)
         options = self._options(submission)
         with self.reader.open(AudioSource(uri=uri)) as source, self.begin(tenant) as incoming:
             while block := source.read(_BLOCK):
                 incoming.write(block)
             return self._accept(incoming, submission, options, key)
 
-    def accept(self, incoming: Incoming, submission: Submission, key: str | None) -> Call:
+    def accept(
+        self,
+        incoming: Incoming,
+        submission: Submission,
+        key: str | None,
+        said: Sequence[Said] = (),
+    ) -> Call:
         """Accept what has arrived: when this returns, the call is durable and will be analyzed.
+
+        Args:
+            incoming: what has arrived.
+            submission: what its sender asks for.
+            key: the idempotency key.
+            said: what is known of it besides.
 
         Raises:
             InvalidAudio, AudioTooLarge, AudioTooLong: no recording that can be analyzed.
@@ -85,6 +103,7 @@ class Intake:
                 not everything is as it was.
             Unavailable: disk, store or database fail.
         """
+        submission = self.facts.complete(submission, said)
         return self._accept(incoming, submission, self._options(submission), key)
 
     def recover(self) -> None:

@@ -13,7 +13,6 @@ from callscope.errors import AudioNotFound, CallNotFound, NotReady
 from callscope.pipeline import AnalyzeOptions
 from callscope.types import CallRecord, MediaInfo, Recording
 from services.gateway.archive import unpack
-from services.gateway.audit import Action, note
 from services.gateway.call import Call, CallStatus, Lane, Problem, checked_id
 from services.gateway.database import transaction
 from services.gateway.tables import CallRow, RecordRow
@@ -149,13 +148,6 @@ class Ledger:
             query = query.filter_by(status=status)
         with transaction(self._engine) as session:
             return [to_call(row, self._uri) for row in session.scalars(query.limit(limit))]
-
-    def remove(self, tenant: str, call_id: str, actor: str) -> None:
-        """Remove the call with its artifacts and records, and note who did."""
-        with transaction(self._engine) as session:
-            removed = sa.delete(CallRow).filter_by(tenant=tenant, id=call_id)
-            if session.execute(removed.returning(CallRow.id)).scalar() is not None:
-                note(session, tenant, actor, Action.DELETE_CALL, call_id)
 
     def record(self, tenant: str, call_id: str) -> CallRecord:
         """The newest version of a call's record.

@@ -20,7 +20,7 @@ from pydantic import (
 from callscope.errors import InvalidInput
 from callscope.pipeline import AnalyzeOptions, DiarizeOptions, RubricSource, TranscribeOptions
 from services.gateway.call import Lane
-from services.gateway.texts import ExternalId, Fact, Name, Note
+from services.gateway.texts import PLAIN, ExternalId, Fact, Name, Note
 
 __all__ = ["MAX_FACTS", "IdempotencyKey", "Submission", "checked_key", "invalid_input"]
 
@@ -120,6 +120,12 @@ class Submission(BaseModel):
         description="The sender's own id of the call. The same id with the same recording is the "
         "same call, with another recording a conflict.",
         examples=["pbx-20260131-00417"],
+    )
+    file_name: Annotated[str, StringConstraints(max_length=1024, pattern=PLAIN)] | None = Field(
+        None,
+        description="The recording's name as its sender has it, folders included; what the "
+        "gateway's pattern finds there become facts. In forms, that of the part by default.",
+        examples=["billing/a-17_20260131T093000Z.wav"],
     )
     notes: Annotated[tuple[Note, ...], BeforeValidator(_json_list)] = Field(
         (),

@@ -5,16 +5,24 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
+from zoneinfo import ZoneInfo
 
 from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
-from callscope.errors import InvalidSetting
+from callscope.errors import InvalidInput, InvalidSetting
 from callscope.serving.recordings import audio_limits, audio_reader, s3_client
 from services.gateway import database, metrics
 from services.gateway.access import OPERATOR, Authenticate, Caller
 from services.gateway.bucket import BucketStore
 from services.gateway.calls import Calls
+from services.gateway.desks import Desks
+from services.gateway.erasure import Eraser, Retention, RetentionDesk
+from services.gateway.exports.desk import Exports
+from services.gateway.facts import Clock, FactReader, NamePattern
 from services.gateway.http.app import build_app
 from services.gateway.http.server import HttpServer
+from services.gateway.inbound.desk import InboundDesk
+from services.gateway.inbound.wiring import build_collector
 from services.gateway.intake import Intake
 from services.gateway.journal import Journal
 from services.gateway.ledger import Ledger
@@ -22,6 +30,9 @@ from services.gateway.progress import Board
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.gateway.store import BlobStore, Inbox, LocalStore
+from services.gateway.webhooks.courier import Courier, Patience
+from services.gateway.webhooks.outside import Outside
+from services.gateway.webhooks.registry import Registry
 from services.gateway.workflow import Workflows
 
 __all__ = ["Gateway"]
@@ -35,11 +46,13 @@ class Gateway:
 
     Attributes:
         calls: the functions behind both doors, while `lifespan` is entered.
+        desks: the other functions, likewise.
         authenticate: from a request's credentials to who asks, while `lifespan` is entered.
         http_port: where REST is served, while `lifespan` is entered.
     """
 
     calls: Calls
+    desks: Desks
     authenticate: Authenticate
     http_port: int
 
@@ -63,7 +76,7 @@ class Gateway:
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "gateway"))
             await asyncio.to_thread(self._open)
             settings = self._settings
-            app = build_app(self.calls, self.authenticate, settings.max_audio_bytes)
+            app = build_app(self.calls, self.desks, self.authenticate, settings.max_audio_bytes)
             self._http = HttpServer(
                 app, settings.http_host, settings.http_port, settings.drain_seconds
             )
@@ -96,7 +109,10 @@ class Gateway:
         database.migrate(engine)
         database.prepare_file(workflow_tables)
         store = _store(settings)
-        ledger, journal = Ledger(engine, store.uri), Journal(engine, store.uri)
+        outside = _outside(settings)
+        webhooks = Registry(engine, outside, settings.public_url)
+        ledger = Ledger(engine, store.uri)
+        journal = Journal(engine, store.uri, webhooks.announce)
 
         transcriber = RemoteTranscriber(settings.transcribe_target, settings.transcribe_timeout)
         diarizer = RemoteDiarizer(settings.diarize_target, settings.diarize_timeout)
@@ -113,6 +129,7 @@ class Gateway:
             reader=audio_reader(_outside_store(settings)),
             limits=audio_limits(settings),
             default_rubric=settings.default_rubric,
+            facts=_fact_reader(settings),
             check_rubric=checker.check,
             enqueue=workflows.enqueue,
         )
@@ -122,7 +139,24 @@ class Gateway:
         workflows.recover()
         metrics.watch_queue(journal.queued)
         self.authenticate = _anyone
-        self.calls = Calls(intake, ledger, store, self._board, workflows.cancel)
+        retention = Retention(settings.audio_days, settings.record_days)
+        eraser = Eraser(
+            engine, store, webhooks.announce, retention, settings.retention_sweep_seconds
+        )
+        patience = Patience(settings.webhook_attempts, settings.webhook_retry_seconds)
+        collector = build_collector(settings, engine, intake)
+        for part in (Courier(engine, outside, patience, settings.poll_seconds), eraser, collector):
+            if part is not None:
+                part.start()
+                self._closing.callback(part.stop)
+        token = settings.inbound_token
+        self.calls = Calls(intake, ledger, store, self._board, eraser, workflows.cancel)
+        self.desks = Desks(
+            inbound=InboundDesk(engine, collector, token.get_secret_value() if token else None),
+            webhooks=webhooks,
+            exports=Exports(engine),
+            retention=RetentionDesk(engine, retention),
+        )
 
 
 async def _anyone(_: str | None) -> Caller:
@@ -138,6 +172,21 @@ def _store(settings: GatewaySettings) -> BlobStore:
             "CALLSCOPE_GATEWAY_BUCKET names a bucket, and CALLSCOPE_S3_ENDPOINT no server"
         )
     return BucketStore(client, settings.bucket)
+
+
+def _outside(settings: GatewaySettings) -> Outside:
+    networks = [ip_network(each) for each in settings.webhook_networks]
+    return Outside(networks, settings.webhook_timeout)
+
+
+def _fact_reader(settings: GatewaySettings) -> FactReader:
+    zone = None if settings.time_zone is None else ZoneInfo(settings.time_zone)
+    pattern = settings.name_pattern
+    try:
+        read = None if pattern is None else NamePattern(pattern)
+    except InvalidInput as error:
+        raise InvalidSetting(f"CALLSCOPE_GATEWAY_NAME_PATTERN: {error.message}") from None
+    return FactReader(read, Clock(settings.time_format, zone))
 
 
 def _outside_store(settings: GatewaySettings) -> GatewaySettings:

@@ -22,7 +22,7 @@ from callscope.types import (
     Outcome,
     Recording,
 )
-from services.gateway.exports import COLUMNS, Exported, ExportFormat, render, rows
+from services.gateway.exports.render import COLUMNS, Exported, ExportFormat, render, rows
 from tests.gateway.engines import DIARIZATION, TRANSCRIPT, scorecard
 
 MADE = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)

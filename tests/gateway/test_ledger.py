@@ -20,8 +20,11 @@ from callscope.types import MediaInfo, Transcript
 from services.gateway import audit, database, tables
 from services.gateway.archive import pack, unpack
 from services.gateway.call import CallStatus, Lane, Problem, checked_id, new_id
+from services.gateway.erasure import Eraser, Retention
 from services.gateway.journal import Journal
 from services.gateway.ledger import Ledger, NewCall
+from services.gateway.store import LocalStore
+from services.gateway.webhooks.event import nobody
 from tests.gateway.engines import TRANSCRIPT
 
 MINE, THEIRS = "mine", "theirs"
@@ -85,6 +88,11 @@ def journal(engine: sa.Engine) -> Journal:
     return Journal(engine, lambda key: f"file:///store/{key}")
 
 
+@pytest.fixture
+def eraser(engine: sa.Engine, tmp_path: Path) -> Eraser:
+    return Eraser(engine, LocalStore(tmp_path / "blobs"), nobody, Retention(None, None), 3600)
+
+
 def unfinished(journal: Journal) -> list[str]:
     return [call.id for calls in journal.unfinished(2) for call in calls]
 
@@ -126,7 +134,7 @@ def test_a_key_is_taken_once(ledger: Ledger) -> None:
 
 
 def test_what_is_anothers_is_not_found_like_what_does_not_exist(
-    ledger: Ledger, journal: Journal
+    ledger: Ledger, journal: Journal, eraser: Eraser
 ) -> None:
     theirs = new_call("key", THEIRS)
     ledger.add(theirs)
@@ -141,7 +149,8 @@ def test_what_is_anothers_is_not_found_like_what_does_not_exist(
     assert ledger.find(MINE, theirs.id) is None
     assert ledger.by_key(MINE, "key") is None
     assert ledger.page(MINE, 9, None, None) == []
-    ledger.remove(MINE, theirs.id, ME)
+    with pytest.raises(CallNotFound):
+        eraser.erase(MINE, theirs.id, ME)
     assert ledger.get(THEIRS, theirs.id).tenant == THEIRS
     assert ledger.add(new_call("key", MINE))
 
@@ -180,20 +189,21 @@ def test_artifacts_are_kept_and_replaced(ledger: Ledger, journal: Journal) -> No
 
 
 def test_nothing_is_kept_for_a_call_that_is_gone(
-    ledger: Ledger, journal: Journal, engine: sa.Engine
+    ledger: Ledger, journal: Journal, eraser: Eraser, engine: sa.Engine
 ) -> None:
     new = new_call()
     ledger.add(new)
     journal.keep(new.id, "transcribe", TRANSCRIPT)
-    ledger.remove(MINE, new.id, ME)
+    eraser.erase(MINE, new.id, ME)
     with pytest.raises(CallNotFound):
         journal.keep(new.id, "transcribe", TRANSCRIPT)
-    ledger.remove(MINE, new.id, ME)  # again, and nothing more to note
+    with pytest.raises(CallNotFound):
+        eraser.erase(MINE, new.id, ME)  # again, and nothing more to note
     (entry,) = audit.entries(engine, MINE, 9)
     assert (entry.actor, entry.action, entry.subject) == (ME, "delete_call", new.id)
     assert audit.entries(engine, THEIRS, 9) == []
     with engine.connect() as connection:
-        for table in ("calls", "artifacts", "records"):
+        for table in ("calls", "artifacts", "records", "erasures"):
             count = sa.select(sa.func.count()).select_from(sa.table(table))
             assert connection.scalar(count) == 0
 

@@ -8,15 +8,26 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 import base64
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
+from sqlalchemy.orm import Session
 from standardwebhooks import Webhook
 
-__all__ = ["CONTENT_TYPE", "EventType", "Happening", "message", "new_secret", "signed_headers"]
+__all__ = [
+    "CONTENT_TYPE",
+    "Announce",
+    "EventType",
+    "Happening",
+    "message",
+    "new_event_id",
+    "new_secret",
+    "nobody",
+    "signed_headers",
+]
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 _SECRET_BYTES = 32
@@ -42,6 +53,19 @@ class Happening:
     call_id: str | None = None
     external_id: str | None = None
     problem: str | None = None
+
+
+Announce: TypeAlias = Callable[[Session, str, Happening], None]
+"""Has a tenant's webhooks told of something, if the session's transaction is committed."""
+
+
+def nobody(_: Session, __: str, ___: Happening) -> None:
+    """An `Announce` where there are no webhooks."""
+
+
+def new_event_id() -> str:
+    """An id no other event has."""
+    return f"evt_{secrets.token_hex(16)}"
 
 
 def message(happening: Happening, base_url: str) -> str:

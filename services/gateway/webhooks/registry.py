@@ -1,6 +1,5 @@
-"""Webhooks in the database: who is to be told what, for one tenant at a time."""
+"""Webhooks in the database: who is to be told what. The functions behind REST and gRPC."""
 
-import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,17 +9,28 @@ from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
 from callscope.errors import Conflict, InvalidInput, NotFound
+from services.gateway.access import Caller, Permission
+from services.gateway.audit import Action, note
 from services.gateway.call import checked_id, new_id
 from services.gateway.database import transaction
 from services.gateway.tables import DeliveryRow, WebhookRow
-from services.gateway.webhooks.event import EventType, Happening, message, new_secret
+from services.gateway.webhooks.event import (
+    EventType,
+    Happening,
+    message,
+    new_event_id,
+    new_secret,
+)
 from services.gateway.webhooks.outside import Outside
 from services.gateway.webhooks.webhook import Attempt, Delivery, DeliveryState, Secret, Webhook
 
-__all__ = ["MAX_WEBHOOKS", "Registry", "announce", "new_event_id", "secrets_of"]
+__all__ = ["MAX_OVERLAP", "MAX_WEBHOOKS", "Registry", "secrets_of", "to_delivery"]
 
 MAX_WEBHOOKS = 20
 """Webhooks of one tenant: each costs a row and a request for every call."""
+
+MAX_OVERLAP = timedelta(days=30)
+"""For so long at most a retired secret still signs."""
 
 _MAX_URL = 2048
 _SECRETS = TypeAdapter(list[Secret])
@@ -28,7 +38,10 @@ _ATTEMPTS = TypeAdapter(tuple[Attempt, ...])
 
 
 class Registry:
-    """The webhooks. Every method raises `Unavailable` while the database does not answer.
+    """The webhooks of the caller's tenant, for those who may manage it.
+
+    Every method raises `Forbidden` for others, and `Unavailable` while the database does not
+    answer.
 
     Args:
         engine: the database.
@@ -41,18 +54,19 @@ class Registry:
         self._outside = outside
         self._base_url = base_url
 
-    def create(self, tenant: str, url: str, events: Iterable[EventType]) -> tuple[Webhook, str]:
+    def create(self, caller: Caller, url: str, events: Iterable[EventType]) -> tuple[Webhook, str]:
         """A new webhook and its secret, which is not shown again.
 
         Raises:
             InvalidInput, ForbiddenUri: as `Outside.check`, or no events are named.
             Conflict: the tenant has as many as it may.
         """
+        caller.require(Permission.MANAGE)
         self._check_url(url)
         now, key = datetime.now(UTC), new_secret()
         row = WebhookRow(
             id=new_id(),
-            tenant=tenant,
+            tenant=caller.tenant,
             url=url,
             events=_event_names(events),
             secrets=_SECRETS.dump_python([Secret(key, None)], mode="json"),
@@ -63,29 +77,33 @@ class Registry:
             updated_at=now,
         )
         with transaction(self._engine) as session:
-            count = sa.select(sa.func.count()).select_from(WebhookRow).filter_by(tenant=tenant)
+            count = (
+                sa.select(sa.func.count()).select_from(WebhookRow).filter_by(tenant=caller.tenant)
+            )
             if (session.scalar(count) or 0) >= MAX_WEBHOOKS:
                 raise Conflict(
                     f"there are {MAX_WEBHOOKS} webhooks already", remedy="Delete one you don't use."
                 )
             session.add(row)
             session.flush()
+            note(session, caller.tenant, caller.actor, Action.CREATE_WEBHOOK, row.id)
             return _webhook(row), key
 
-    def all(self, tenant: str) -> list[Webhook]:
+    def all(self, caller: Caller) -> list[Webhook]:
         """The tenant's webhooks, oldest first."""
-        query = sa.select(WebhookRow).filter_by(tenant=tenant).order_by(WebhookRow.id)
+        caller.require(Permission.MANAGE)
+        query = sa.select(WebhookRow).filter_by(tenant=caller.tenant).order_by(WebhookRow.id)
         with transaction(self._engine) as session:
             return [_webhook(row) for row in session.scalars(query)]
 
-    def get(self, tenant: str, webhook_id: str) -> Webhook:
+    def get(self, caller: Caller, webhook_id: str) -> Webhook:
         """One of them; raises `NotFound`."""
         with transaction(self._engine) as session:
-            return _webhook(_row(session, tenant, webhook_id))
+            return _webhook(_row(session, caller, webhook_id))
 
     def change(
         self,
-        tenant: str,
+        caller: Caller,
         webhook_id: str,
         *,
         url: str | None = None,
@@ -98,42 +116,49 @@ class Registry:
             NotFound: the tenant has no such webhook.
             InvalidInput, ForbiddenUri: as `create`.
         """
+        caller.require(Permission.MANAGE)
         if url is not None:
             self._check_url(url)
         with transaction(self._engine) as session:
-            row = _row(session, tenant, webhook_id)
+            row = _row(session, caller, webhook_id)
             row.url = row.url if url is None else url
             row.events = row.events if events is None else _event_names(events)
             row.active = row.active if active is None else active
             row.failures, row.paused_until = 0, None
             row.updated_at = datetime.now(UTC)
+            note(session, caller.tenant, caller.actor, Action.CHANGE_WEBHOOK, row.id)
             return _webhook(row)
 
-    def remove(self, tenant: str, webhook_id: str) -> None:
+    def remove(self, caller: Caller, webhook_id: str) -> None:
         """Forget a webhook with its deliveries; raises `NotFound`."""
         with transaction(self._engine) as session:
-            session.delete(_row(session, tenant, webhook_id))
+            row = _row(session, caller, webhook_id)
+            note(session, caller.tenant, caller.actor, Action.DELETE_WEBHOOK, row.id)
+            session.delete(row)
 
-    def rotate(self, tenant: str, webhook_id: str, overlap: timedelta) -> str:
+    def rotate(self, caller: Caller, webhook_id: str, overlap: timedelta) -> str:
         """A new secret. Until `overlap` is over, the one before signs as well.
 
         Raises:
             NotFound: the tenant has no such webhook.
         """
+        if not timedelta() <= overlap <= MAX_OVERLAP:
+            raise InvalidInput(f"secrets overlap for {MAX_OVERLAP.days} days at most")
         now, key = datetime.now(UTC), new_secret()
         with transaction(self._engine) as session:
-            row = _row(session, tenant, webhook_id)
+            row = _row(session, caller, webhook_id)
             kept = [Secret(each.key, each.until or now + overlap) for each in secrets_of(row, now)]
             # Two hold at a time: a rotation during a rotation ends the first at once.
             row.secrets = _SECRETS.dump_python([Secret(key, None), *kept[:1]], mode="json")
             row.updated_at = now
+            note(session, caller.tenant, caller.actor, Action.ROTATE_WEBHOOK, row.id)
         return key
 
-    def ping(self, tenant: str, webhook_id: str) -> Delivery:
+    def ping(self, caller: Caller, webhook_id: str) -> Delivery:
         """Send an event that says nothing, to try the webhook out; raises `NotFound`."""
         happening = Happening(new_event_id(), EventType.PING, datetime.now(UTC))
         with transaction(self._engine) as session:
-            row = _row(session, tenant, webhook_id)
+            row = _row(session, caller, webhook_id)
             delivery = _new_delivery(row, happening, message(happening, self._base_url))
             session.add(delivery)
             session.flush()
@@ -141,7 +166,7 @@ class Registry:
 
     def deliveries(
         self,
-        tenant: str,
+        caller: Caller,
         webhook_id: str,
         limit: int,
         before: str | None = None,
@@ -149,7 +174,7 @@ class Registry:
     ) -> list[Delivery]:
         """At most `limit` deliveries, newest first, older than `before`; raises `NotFound`."""
         with transaction(self._engine) as session:
-            row = _row(session, tenant, webhook_id)
+            row = _row(session, caller, webhook_id)
             query = sa.select(DeliveryRow).filter_by(webhook_id=row.id)
             if before is not None:
                 query = query.where(DeliveryRow.id < before)
@@ -158,10 +183,10 @@ class Registry:
             query = query.order_by(DeliveryRow.id.desc()).limit(limit)
             return [to_delivery(each) for each in session.scalars(query)]
 
-    def retry(self, tenant: str, webhook_id: str, delivery_id: str) -> Delivery:
+    def retry(self, caller: Caller, webhook_id: str, delivery_id: str) -> Delivery:
         """Try a delivery again now, whatever became of it; raises `NotFound`."""
         with transaction(self._engine) as session:
-            hook = _row(session, tenant, webhook_id)
+            hook = _row(session, caller, webhook_id)
             row = session.get(DeliveryRow, _uuid(delivery_id, "delivery"))
             if row is None or row.webhook_id != hook.id:
                 raise NotFound(f"there is no delivery {delivery_id[:64]!r}")
@@ -170,27 +195,17 @@ class Registry:
             return to_delivery(row)
 
     def announce(self, session: Session, tenant: str, happening: Happening) -> None:
-        """`announce` with this gateway's address."""
-        announce(session, tenant, happening, self._base_url)
+        """Have all who want to know be told, if the session's transaction is committed."""
+        query = sa.select(WebhookRow).filter_by(tenant=tenant, active=True)
+        hooks = [row for row in session.scalars(query) if happening.type in row.events]
+        if hooks:
+            body = message(happening, self._base_url)
+            session.add_all(_new_delivery(hook, happening, body) for hook in hooks)
 
     def _check_url(self, url: str) -> None:
         if len(url) > _MAX_URL:
             raise InvalidInput(f"the webhook's URL has more than {_MAX_URL} letters")
         self._outside.check(url)
-
-
-def announce(session: Session, tenant: str, happening: Happening, base_url: str) -> None:
-    """Have all who want to know be told, if the session's transaction is committed."""
-    query = sa.select(WebhookRow).filter_by(tenant=tenant, active=True)
-    hooks = [row for row in session.scalars(query) if happening.type in row.events]
-    if hooks:
-        body = message(happening, base_url)
-        session.add_all(_new_delivery(hook, happening, body) for hook in hooks)
-
-
-def new_event_id() -> str:
-    """An id no other event has."""
-    return f"evt_{secrets.token_hex(16)}"
 
 
 def secrets_of(row: WebhookRow, now: datetime) -> Sequence[Secret]:
@@ -238,9 +253,10 @@ def _event_names(events: Iterable[EventType]) -> list[str]:
     return names
 
 
-def _row(session: Session, tenant: str, webhook_id: str) -> WebhookRow:
+def _row(session: Session, caller: Caller, webhook_id: str) -> WebhookRow:
+    caller.require(Permission.MANAGE)
     row = session.get(WebhookRow, _uuid(webhook_id, "webhook"))
-    if row is None or row.tenant != tenant:
+    if row is None or row.tenant != caller.tenant:
         raise NotFound(f"there is no webhook {webhook_id[:64]!r}")
     return row
 
