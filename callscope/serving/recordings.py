@@ -55,6 +55,7 @@ def s3_client(
             # minio's own default waits five minutes for a connection
             http_client=connections
             or urllib3.PoolManager(
+                maxsize=16,  # connections kept: several threads share the client
                 timeout=urllib3.Timeout(connect=5, read=60),
                 retries=urllib3.Retry(3, backoff_factor=0.3, status_forcelist=(502, 503, 504)),
             ),

@@ -19,6 +19,8 @@ from callscope.wire import to_proto
 from services.gateway.access import Authenticate, Caller
 from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Calls
+from services.gateway.desk_servicer import DeskServicer
+from services.gateway.desks import Desks
 from services.gateway.settings import GatewaySettings
 from services.gateway.submission import Submission
 from services.gateway.wiring import Gateway
@@ -44,18 +46,19 @@ def build(settings: GatewaySettings) -> Service:
         name=settings.service,
         grpc_services=("callscope.v1.Gateway",),
         register=lambda server: gateway_pb2_grpc.add_GatewayServicer_to_server(
-            GatewayServicer(gateway.calls, gateway.authenticate), server
+            GatewayServicer(gateway.calls, gateway.desks, gateway.authenticate), server
         ),
         lifespan=gateway.lifespan,
         drain=gateway.drain,
     )
 
 
-class GatewayServicer(gateway_pb2_grpc.GatewayServicer):
+class GatewayServicer(DeskServicer):
     """Converts messages; what is done with them is in `Calls`."""
 
-    def __init__(self, calls: Calls, authenticate: Authenticate) -> None:
+    def __init__(self, calls: Calls, desks: Desks, authenticate: Authenticate) -> None:
         self._calls = calls
+        self._desks = desks
         self._authenticate = authenticate
 
     async def _caller(self, context: Context) -> Caller:
@@ -169,6 +172,12 @@ def _submission(request: pb.SubmitCallRequest | pb.UploadHeader) -> Submission:
             "metadata": dict(request.metadata),
             "started_at": _given(request, "started_at"),
             "lane": _lane(request.lane),
+            "external_id": _given(request, "external_id"),
+            "file_name": _given(request, "file_name"),
+            "notes": [
+                {"source": note.source, "fact": _given(note, "fact"), "reason": note.reason}
+                for note in request.notes
+            ],
         }
     )
 
@@ -201,6 +210,8 @@ def _message(call: Call) -> pb.Call:
         created_at=_timestamp(call.created_at),
         updated_at=_timestamp(call.updated_at),
         lane=_LANE[call.lane],
+        external_id=call.external_id,
+        notes=[pb.Note(**note.model_dump()) for note in call.notes],
     )
     if call.problem is not None:
         message.problem.CopyFrom(pb.Problem(**asdict(call.problem)))

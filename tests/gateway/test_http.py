@@ -14,7 +14,7 @@ from services.gateway.call import Call
 from services.gateway.desks import Desks
 from services.gateway.http.app import build_app
 from services.gateway.http.problems import ProblemBody
-from tests.gateway.conftest import Up, noise, send
+from tests.gateway.conftest import Up, noise
 
 
 def problem(answer: httpx.Response) -> ProblemBody:

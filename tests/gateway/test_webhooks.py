@@ -5,16 +5,18 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from callscope.errors import UndecodableAudio
+from callscope.v1 import gateway_pb2 as pb
 from tests.gateway.conftest import Up, free_port, gateway_settings, noise, running, send
 from tests.gateway.engines import Engines, Flaky, eventually
 from tests.gateway.receivers import Receiver, receiving
@@ -28,9 +30,20 @@ OPEN: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="module")
+def telling_up(all_engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    settings = gateway_settings(tmp_path_factory.mktemp("telling") / "data", all_engines, **OPEN)
+    with running(settings, all_engines) as up:
+        yield up
+
+
 @pytest.fixture
-def up(start: Callable[..., Up]) -> Up:
-    return start(**OPEN)
+def up(telling_up: Up, engines: Engines) -> Iterator[Up]:
+    """The gateway that these tests share, without the webhooks of others."""
+    assert telling_up.engines is engines
+    yield telling_up
+    for webhook in telling_up.http.get("/v1/webhooks").json()["webhooks"]:
+        telling_up.http.delete(f"/v1/webhooks/{webhook['id']}")
 
 
 @pytest.fixture
@@ -207,6 +220,36 @@ def test_a_receiver_that_is_gone_for_good_is_told_nothing_more(up: Up, receiver:
     eventually(lambda: deliveries(up, webhook)[0]["state"] == "delivered")
 
 
+def test_grpc_offers_the_same(up: Up, receiver: Receiver) -> None:
+    made = up.grpc.CreateWebhook(pb.CreateWebhookRequest(url=receiver.url))
+    webhook_id = made.webhook.id
+    assert len(made.webhook.events) == 3
+    assert [each.id for each in up.grpc.ListWebhooks(pb.ListWebhooksRequest()).webhooks] == [
+        webhook_id
+    ]
+    secret = up.grpc.RotateWebhookSecret(pb.RotateWebhookSecretRequest(id=webhook_id)).secret
+    up.grpc.PingWebhook(pb.PingWebhookRequest(id=webhook_id))
+    eventually(lambda: len(receiver.got) == 1)
+    headers, body = receiver.got[0]
+    for key in (made.secret, secret):
+        Verifier(key).verify(body, headers)
+    listing = pb.ListDeliveriesRequest(webhook_id=webhook_id, state=pb.DELIVERY_STATE_DELIVERED)
+    eventually(lambda: len(up.grpc.ListDeliveries(listing).deliveries) == 1)
+    (delivery,) = up.grpc.ListDeliveries(listing).deliveries
+    assert delivery.attempts[0].status == 204
+    assert delivery.event_id == headers["webhook-id"]
+    retry = pb.RetryDeliveryRequest(webhook_id=webhook_id, delivery_id=delivery.id)
+    assert up.grpc.RetryDelivery(retry).delivery.state == pb.DELIVERY_STATE_PENDING
+    eventually(lambda: len(receiver.got) == 2)
+    change = pb.UpdateWebhookRequest(id=webhook_id, active=False)
+    assert not up.grpc.UpdateWebhook(change).webhook.active
+    assert not up.grpc.GetWebhook(pb.GetWebhookRequest(id=webhook_id)).webhook.active
+    up.grpc.DeleteWebhook(pb.DeleteWebhookRequest(id=webhook_id))
+    with pytest.raises(grpc.RpcError) as refused:
+        up.grpc.GetWebhook(pb.GetWebhookRequest(id=webhook_id))
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
 def test_a_secret_is_shown_once(up: Up, receiver: Receiver) -> None:
     secret = hook(up, receiver)["secret"]
     assert secret not in up.http.get("/v1/webhooks").text
@@ -244,8 +287,8 @@ def test_a_webhook_that_is_not_there_is_not_found(up: Up, receiver: Receiver) ->
         ("GET", "/deliveries"),
         ("POST", f"/deliveries/{webhook['id']}/retry"),
     ):
-        body = {"json": {}} if method == "PATCH" else {}
-        answer = up.http.request(method, f"/v1/webhooks/{webhook['id']}{path}", **body)
+        body: Any = {} if method == "PATCH" else None
+        answer = up.http.request(method, f"/v1/webhooks/{webhook['id']}{path}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), (method, path)
 
 

@@ -11,7 +11,7 @@ from callscope.types import CallRecord
 from services.gateway.access import Caller, Permission
 from services.gateway.archive import unpack
 from services.gateway.database import transaction
-from services.gateway.exports.render import Exported, ExportFormat, render
+from services.gateway.exports.render import Exported, ExportFormat, Pieces, render
 from services.gateway.tables import CallRow, RecordRow
 
 __all__ = ["Exports"]
@@ -31,7 +31,7 @@ class Exports:
         form: ExportFormat,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> Iterator[bytes]:
+    ) -> Pieces:
         """The newest record of each of the tenant's calls, if it was made in that time.
 
         What counts is when a record was made, not when the call came: with one stretch of time

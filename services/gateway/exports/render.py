@@ -9,17 +9,17 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from callscope.errors import Unavailable
 from callscope.record import to_dict
 from callscope.types import CallRecord, ParticipantMetrics, Role
 
-__all__ = ["COLUMNS", "MEDIA_TYPES", "ExportFormat", "Exported", "render", "rows"]
+__all__ = ["COLUMNS", "MEDIA_TYPES", "ExportFormat", "Exported", "Pieces", "render", "rows"]
 
 
 class ExportFormat(StrEnum):
@@ -47,7 +47,10 @@ class Exported:
     record: CallRecord
 
 
-Batches = Iterable[Sequence[Exported]]
+Batches: TypeAlias = Iterable[Sequence[Exported]]
+
+Pieces: TypeAlias = Generator[bytes, None, None]
+"""A file's bytes as they come; closing it ends the work."""
 
 COLUMNS: Mapping[str, type] = {
     "call_id": str,
@@ -93,7 +96,7 @@ _FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 _NUMBER = re.compile(r"\+?[\d\s()./-]+")
 
 
-def render(form: ExportFormat, batches: Batches) -> Iterator[bytes]:
+def render(form: ExportFormat, batches: Batches) -> Pieces:
     """The export's bytes, a piece per batch."""
     return _WRITERS[form](batches)
 
@@ -182,7 +185,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _jsonl(batches: Batches) -> Iterator[bytes]:
+def _jsonl(batches: Batches) -> Pieces:
     for batch in batches:
         lines = [
             json.dumps(
@@ -200,7 +203,7 @@ def _jsonl(batches: Batches) -> Iterator[bytes]:
         yield "".join(f"{line}\n" for line in lines).encode()
 
 
-def _csv(batches: Batches) -> Iterator[bytes]:
+def _csv(batches: Batches) -> Pieces:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
@@ -235,7 +238,7 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _parquet(batches: Batches) -> Iterator[bytes]:
+def _parquet(batches: Batches) -> Pieces:
     try:
         import pyarrow as pa  # 170 MB, and needed here only
         from pyarrow import parquet
@@ -295,7 +298,7 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-_WRITERS: Mapping[ExportFormat, Callable[[Batches], Iterator[bytes]]] = {
+_WRITERS: Mapping[ExportFormat, Callable[[Batches], Pieces]] = {
     ExportFormat.JSONL: _jsonl,
     ExportFormat.CSV: _csv,
     ExportFormat.PARQUET: _parquet,

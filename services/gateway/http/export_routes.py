@@ -1,7 +1,8 @@
 """Exports over REST."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import contextlib
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
 from services.gateway.exports.desk import Exports
-from services.gateway.exports.render import MEDIA_TYPES, ExportFormat
+from services.gateway.exports.render import MEDIA_TYPES, ExportFormat, Pieces
 from services.gateway.http.identity import Who, caller_of
 from services.gateway.http.problems import PROBLEMS
 
@@ -60,8 +61,9 @@ def build_export_routes(exports: Exports) -> APIRouter:
     return routes
 
 
-async def _stream(first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _stream(first: bytes, pieces: Pieces) -> AsyncIterator[bytes]:
     piece: bytes | None = first
-    while piece is not None:
-        yield piece
-        piece = await asyncio.to_thread(next, pieces, None)
+    with contextlib.closing(pieces):  # the client may go away in the middle
+        while piece is not None:
+            yield piece
+            piece = await asyncio.to_thread(next, pieces, None)

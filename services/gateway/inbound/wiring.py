@@ -15,7 +15,9 @@ from services.gateway.settings import GatewaySettings
 
 __all__ = ["build_collector"]
 
-_LEASE = 900.0  # seconds to fetch the largest recording in
+# Seconds after which what a dead gateway had begun is begun again. Should it only have been slow,
+# the second one finds the first one's call by its key.
+_LEASE = 120.0
 # A server that keeps the line says something every few seconds, if only that it is there.
 _LISTENING = urllib3.Timeout(connect=5, read=60)
 
