@@ -10,6 +10,7 @@ import click
 
 from callscope import __version__
 from callscope.errors import CallscopeError
+from services.ingest_cli import export, ingest
 from services.models_cli import models
 from services.rubric_cli import rubric
 
@@ -99,6 +100,8 @@ def version() -> None:
     click.echo(__version__)
 
 
+cli.add_command(export)
+cli.add_command(ingest)
 cli.add_command(models)
 cli.add_command(rubric)
 
