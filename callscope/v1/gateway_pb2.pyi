@@ -551,3 +551,15 @@ class SetRetentionResponse(_message.Message):
     RETENTION_FIELD_NUMBER: _ClassVar[int]
     retention: Retention
     def __init__(self, retention: _Optional[_Union[Retention, _Mapping]] = ...) -> None: ...
+
+class GetVconRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class GetVconResponse(_message.Message):
+    __slots__ = ("vcon",)
+    VCON_FIELD_NUMBER: _ClassVar[int]
+    vcon: str
+    def __init__(self, vcon: _Optional[str] = ...) -> None: ...

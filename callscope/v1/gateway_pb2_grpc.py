@@ -125,6 +125,11 @@ class GatewayStub:
                 request_serializer=callscope_dot_v1_dot_gateway__pb2.RetryDeliveryRequest.SerializeToString,
                 response_deserializer=callscope_dot_v1_dot_gateway__pb2.RetryDeliveryResponse.FromString,
                 _registered_method=True)
+        self.GetVcon = channel.unary_unary(
+                '/callscope.v1.Gateway/GetVcon',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.GetVconRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.GetVconResponse.FromString,
+                _registered_method=True)
         self.ExportRecords = channel.unary_stream(
                 '/callscope.v1.Gateway/ExportRecords',
                 request_serializer=callscope_dot_v1_dot_gateway__pb2.ExportRecordsRequest.SerializeToString,
@@ -273,6 +278,13 @@ class GatewayServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetVcon(self, request, context):
+        """Gives a finished call as vCon (draft-ietf-vcon-vcon-core).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportRecords(self, request, context):
         """Sends the records of a stretch of time as a file's bytes.
         """
@@ -386,6 +398,11 @@ def add_GatewayServicer_to_server(servicer, server):
                     servicer.RetryDelivery,
                     request_deserializer=callscope_dot_v1_dot_gateway__pb2.RetryDeliveryRequest.FromString,
                     response_serializer=callscope_dot_v1_dot_gateway__pb2.RetryDeliveryResponse.SerializeToString,
+            ),
+            'GetVcon': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetVcon,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.GetVconRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.GetVconResponse.SerializeToString,
             ),
             'ExportRecords': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportRecords,
@@ -890,6 +907,33 @@ class Gateway:
             '/callscope.v1.Gateway/RetryDelivery',
             callscope_dot_v1_dot_gateway__pb2.RetryDeliveryRequest.SerializeToString,
             callscope_dot_v1_dot_gateway__pb2.RetryDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetVcon(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/GetVcon',
+            callscope_dot_v1_dot_gateway__pb2.GetVconRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.GetVconResponse.FromString,
             options,
             channel_credentials,
             insecure,

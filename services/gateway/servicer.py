@@ -15,6 +15,7 @@ from callscope.serving.server import Service
 from callscope.serving.work import Context
 from callscope.v1 import gateway_pb2 as pb
 from callscope.v1 import gateway_pb2_grpc
+from callscope.vcon import to_vcon
 from callscope.wire import to_proto
 from services.gateway.access import Authenticate, Caller
 from services.gateway.call import Call, CallStatus, Lane
@@ -131,6 +132,14 @@ class GatewayServicer(DeskServicer):
         caller = await self._caller(context)
         record = await asyncio.to_thread(self._calls.record, caller, request.id)
         return pb.GetRecordResponse(record=to_proto(record))
+
+    async def GetVcon(  # noqa: N802
+        self, request: pb.GetVconRequest, context: Context
+    ) -> pb.GetVconResponse:
+        """A finished call as vCon."""
+        caller = await self._caller(context)
+        record = await asyncio.to_thread(self._calls.record, caller, request.id)
+        return pb.GetVconResponse(vcon=to_vcon(record))
 
     async def DeleteCall(  # noqa: N802
         self, request: pb.DeleteCallRequest, context: Context

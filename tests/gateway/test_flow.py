@@ -181,6 +181,17 @@ def test_the_transcript_comes_in_the_usual_forms(
     assert "Hello." in answer.text
 
 
+def test_a_call_is_served_as_vcon_at_both_doors(up: Up) -> None:
+    call_id = upload_form(up, noise())
+    up.finished(call_id)
+    answer = up.http.get(f"/v1/calls/{call_id}/vcon")
+    assert answer.headers["content-type"] == "application/vcon+json"
+    vcon = answer.json()
+    assert vcon["vcon"] == "0.4.0"
+    assert [party["role"] for party in vcon["parties"]] == ["customer", "agent"]
+    assert json.loads(up.grpc.GetVcon(pb.GetVconRequest(id=call_id)).vcon) == vcon
+
+
 def test_pages_are_newest_first_and_new_calls_do_not_shift_them(up: Up) -> None:
     mine = [upload_form(up, noise(0.1)) for _ in range(5)]
     first = up.http.get("/v1/calls", params={"page_size": 2}).json()

@@ -16,6 +16,7 @@ from services.gateway.http.inbound_routes import build_inbound_routes
 from services.gateway.http.problems import ProblemBody, handle_errors
 from services.gateway.http.retention_routes import build_retention_routes
 from services.gateway.http.routes import build_routes
+from services.gateway.http.vcon_routes import build_vcon_routes
 from services.gateway.http.webhook_routes import build_webhook_routes
 
 __all__ = ["build_app"]
@@ -42,6 +43,7 @@ def build_app(
         *build_inbound_routes(desks.inbound),
         build_webhook_routes(desks.webhooks),
         build_export_routes(desks.exports),
+        build_vcon_routes(calls),
         build_retention_routes(desks.retention),
     ):
         app.include_router(router)
