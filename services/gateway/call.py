@@ -3,7 +3,7 @@
 import secrets
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
@@ -13,7 +13,7 @@ from callscope.pipeline import AnalyzeOptions
 from callscope.types import Recording
 from services.gateway.texts import Note
 
-__all__ = ["Call", "CallStatus", "Lane", "Problem", "checked_id", "new_id"]
+__all__ = ["Call", "CallStatus", "Lane", "Problem", "arrived_at", "checked_id", "new_id"]
 
 
 class CallStatus(StrEnum):
@@ -82,6 +82,11 @@ def new_id() -> str:
     milliseconds = time.time_ns() // 1_000_000
     value = milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64
     return str(UUID(int=value | 0b10 << 62 | secrets.randbits(62)))
+
+
+def arrived_at(call_id: str) -> datetime:
+    """When the call's recording began to arrive: its id begins with the time."""
+    return datetime.fromtimestamp((UUID(call_id).int >> 80) / 1000, UTC)
 
 
 def checked_id(text: str) -> str:

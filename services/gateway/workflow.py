@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias, Unpack
 
@@ -20,9 +21,10 @@ from dbos import error as dbos_error
 
 from callscope.errors import CallscopeError, Cancelled, DeadlineExceeded, Overloaded, Unavailable
 from callscope.pipeline import StageProgress
+from callscope.serving import tracing
 from callscope.serving.logs import call_id as logged_call
 from services.gateway import metrics
-from services.gateway.call import Call, Problem
+from services.gateway.call import Call, CallStatus, Problem, arrived_at
 from services.gateway.journal import Journal
 from services.gateway.progress import DIARIZE, RECORD, SCORE, TRANSCRIBE, Board
 from services.gateway.settings import GatewaySettings
@@ -157,6 +159,8 @@ class Workflows:
                 fail = partial(stages.fail, Problem(**problem))
                 # Nothing else could say that the call failed, so this is tried until it works.
                 await self._step("fail", call_id, fail, max_attempts=sys.maxsize, backoff_rate=1.0)
+            outcome = CallStatus.DONE if problem is None else CallStatus.FAILED
+            tracing.whole_call(call_id, outcome, arrived_at(call_id), datetime.now(UTC))
         finally:
             self._board.clear(call_id)
 
@@ -211,7 +215,8 @@ class Workflows:
     async def _attempt(self, stage: str, call_id: str, work: Work) -> Outcome:
         """Do the work once; raise only what is worth another attempt."""
         try:
-            await self._on_thread(call_id, work)
+            with tracing.stage(stage, call_id, _attempt_number()):
+                await self._on_thread(call_id, work)
         except CallscopeError as error:
             if isinstance(error, _CAN_PASS) and not _is_last_attempt(error):
                 metrics.RETRIES.labels(stage, error.code).inc()
@@ -247,6 +252,11 @@ class Workflows:
 
 def _workflow_id(call: Call) -> str:
     return f"{_VERSION}/{call.id}/{call.run}"
+
+
+def _attempt_number() -> int:
+    status = DBOS.step_status
+    return 1 if status is None or status.current_attempt is None else status.current_attempt + 1
 
 
 def _is_last_attempt(error: CallscopeError) -> bool:
