@@ -189,13 +189,14 @@ class Eraser:
             due = sa.select(ErasureRow.blob).where(ErasureRow.due_at <= now).limit(_BATCH)
             taking = (
                 sa.update(ErasureRow)
-                .where(ErasureRow.blob.in_(due), ErasureRow.due_at <= now)
+                .where(ErasureRow.due_at <= now)
                 .values(due_at=now + _LEASE)
                 .returning(ErasureRow.blob)
             )
             with transaction(self._engine) as session:
-                blobs = list(session.scalars(taking))
-            if not blobs:
+                waiting = session.scalars(due).all()
+                blobs = session.scalars(taking.where(ErasureRow.blob.in_(waiting))).all()
+            if not waiting:
                 return
             for blob in blobs:
                 self._remove(blob)

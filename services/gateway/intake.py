@@ -9,6 +9,7 @@ be removed (`Intake.recover`), or the call is there and will be completed (`Work
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from callscope.audio import AudioLimits, AudioReader, probe
 from callscope.errors import Conflict, DeadlineExceeded, Unavailable, UnknownChannel
@@ -20,6 +21,7 @@ from services.gateway.facts import FactReader, Said, Source
 from services.gateway.ledger import Ledger, NewCall
 from services.gateway.store import BlobStore, Inbox, Incoming
 from services.gateway.submission import Submission
+from services.gateway.texts import sound_file_name
 
 __all__ = ["Intake"]
 
@@ -71,8 +73,7 @@ class Intake:
             CallscopeError: as `accept`.
         """
         if submission.file_name is None:
-            named = uri.partition("://")[2].partition("/")[2]
-            submission = submission.model_copy(update={"file_name": named})
+            submission = submission.model_copy(update={"file_name": _name_in(uri)})
         submission = self.facts.complete(submission)
         options = self._options(submission)
         with self.reader.open(AudioSource(uri=uri)) as source, self.begin(tenant) as incoming:
@@ -194,6 +195,13 @@ def _same(new: NewCall, before: Call, how: str, remedy: str) -> Call:
         if not same:
             raise Conflict(f"{how.format(before.id)}, with another {what}", remedy=remedy)
     return before
+
+
+def _name_in(uri: str) -> str | None:
+    """The recording's name with its folders, as the URI has it."""
+    scheme, _, rest = uri.partition("://")
+    name = rest.partition("/")[2]
+    return sound_file_name(unquote(name) if scheme.lower() == "file" else name)
 
 
 def _known_source(name: str) -> str:

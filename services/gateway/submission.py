@@ -20,7 +20,7 @@ from pydantic import (
 from callscope.errors import InvalidInput
 from callscope.pipeline import AnalyzeOptions, DiarizeOptions, RubricSource, TranscribeOptions
 from services.gateway.call import Lane
-from services.gateway.texts import PLAIN, ExternalId, Fact, Name, Note
+from services.gateway.texts import ExternalId, Fact, FileName, Name, Note
 
 __all__ = ["MAX_FACTS", "IdempotencyKey", "Submission", "checked_key", "invalid_input"]
 
@@ -121,7 +121,7 @@ class Submission(BaseModel):
         "same call, with another recording a conflict.",
         examples=["pbx-20260131-00417"],
     )
-    file_name: Annotated[str, StringConstraints(max_length=1024, pattern=PLAIN)] | None = Field(
+    file_name: FileName | None = Field(
         None,
         description="The recording's name as its sender has it, folders included; what the "
         "gateway's pattern finds there become facts. In forms, that of the part by default.",

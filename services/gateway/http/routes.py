@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
@@ -24,7 +23,7 @@ from services.gateway.http.identity import Who, caller_of
 from services.gateway.http.playback import play
 from services.gateway.http.problems import PROBLEMS
 from services.gateway.submission import IdempotencyKey, Submission
-from services.gateway.texts import PLAIN
+from services.gateway.texts import sound_file_name
 
 __all__ = ["build_routes"]
 
@@ -234,10 +233,8 @@ async def _taken_in(
 
 def _fields(form: Form) -> dict[str, Any]:
     """The form's fields, with the file's name: that of the part, where it is one."""
-    named = form.file_name
-    if named is None or re.fullmatch(PLAIN, named) is None:
-        return dict(form.fields)
-    return {"file_name": named[-1024:], **form.fields}
+    named = sound_file_name(form.file_name)
+    return {**({} if named is None else {"file_name": named}), **form.fields}
 
 
 def _transcript(record: CallRecord, form: str) -> str:

@@ -89,7 +89,7 @@ class Arrivals:
     def take(self, limit: int) -> list[Arrival]:
         """At most `limit` that are due, oldest first; nobody else takes them for a while."""
         now = datetime.now(UTC)
-        due = (
+        waiting = (
             sa.select(ArrivalRow.id)
             .where(ArrivalRow.state == ArrivalState.PENDING, ArrivalRow.due_at <= now)
             .where(ArrivalRow.bucket == self._place.bucket)
@@ -100,12 +100,17 @@ class Arrivals:
         taking = (
             sa.update(ArrivalRow)
             # Seen again under the row's lock: another gateway may have been quicker.
-            .where(ArrivalRow.id.in_(due), ArrivalRow.due_at <= now)
+            .where(ArrivalRow.state == ArrivalState.PENDING, ArrivalRow.due_at <= now)
             .values(due_at=now + self._lease, attempts=ArrivalRow.attempts + 1)
             .returning(ArrivalRow)
         )
         with transaction(self._engine) as session:
-            return [_arrival(row) for row in session.scalars(taking)]
+            # Looked for first: in SQLite an update keeps other writers waiting, even of nothing.
+            due = session.scalars(waiting).all()
+            if not due:
+                return []
+            taken = session.scalars(taking.where(ArrivalRow.id.in_(due)))
+            return [_arrival(row) for row in taken]
 
     def settle(
         self,

@@ -101,7 +101,7 @@ class Collector:
         if listener is not None:
             works.append(("listen", self._listen))
         self._threads = [
-            threading.Thread(target=_lasting, args=(work,), name=f"inbound-{name}", daemon=True)
+            threading.Thread(target=self._last, args=(work,), name=f"inbound-{name}", daemon=True)
             for name, work in works
         ]
 
@@ -139,6 +139,15 @@ class Collector:
             if place.may_describe(each.name):
                 self._arrivals.hasten(each.name)
         self._wake.set()
+
+    def _last(self, work: Callable[[], None]) -> None:
+        """Have the work go on until the end, whatever it meets."""
+        while not self._stopped.is_set():
+            try:
+                work()
+            except Exception:
+                _log.exception("watching the inbound bucket failed; it goes on")
+                self._stopped.wait(self._rhythm.first_pause)
 
     def _sweep(self) -> None:
         while not self._stopped.is_set():
@@ -185,16 +194,24 @@ class Collector:
     def _collect(self) -> None:
         while not self._stopped.is_set():
             self._wake.clear()
-            self._free.acquire()
-            try:
-                taken = self._arrivals.take(1)
-            except Unavailable:
-                taken = []
-            if not taken:
+            if not self._free.acquire(timeout=self._rhythm.poll):
+                continue
+            if not self._take_one():
                 self._free.release()
                 self._wake.wait(self._rhythm.poll)
-            for arrival in taken:
-                self._pool.submit(self._settle, arrival)
+
+    def _take_one(self) -> bool:
+        """Begin with one that is due; False where none is."""
+        try:
+            taken = self._arrivals.take(1)
+        except Unavailable:
+            return False
+        except Exception:
+            self._free.release()
+            raise
+        for arrival in taken:
+            self._pool.submit(self._settle, arrival)
+        return bool(taken)
 
     def _settle(self, arrival: Arrival) -> None:
         try:
@@ -236,6 +253,8 @@ class Collector:
             lane = Lane.BACKFILL if _is_old(arrival, opened) else Lane.LIVE
             submission = Submission.read({"file_name": arrival.name, "lane": lane})
             for block in opened.blocks:
+                if self._stopped.is_set():
+                    raise Cancelled("the gateway is going down")
                 incoming.write(block)
             return self._intake.accept(incoming, submission, key, said)
 
@@ -248,13 +267,6 @@ class Collector:
         if self._objects.place.sidecars_required:
             raise _SidecarMissing
         return []
-
-
-def _lasting(work: Callable[[], None]) -> None:
-    try:
-        work()
-    except Exception:
-        _log.exception("the inbound bucket is no longer watched")
 
 
 def _quietly(note: Callable[[], None]) -> None:

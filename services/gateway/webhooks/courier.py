@@ -137,14 +137,15 @@ class Courier:
             sa.update(DeliveryRow)
             # Seen again under the row's lock: another gateway may have been quicker.
             .where(DeliveryRow.state == DeliveryState.PENDING, DeliveryRow.due_at <= now)
-            .where(DeliveryRow.id.in_(chosen))
             .values(due_at=now + self._lease)
             .returning(DeliveryRow.id)
         )
         with transaction(self._engine) as session:
-            ids = list(session.scalars(taking))
-            if not ids:
+            # Looked for first: in SQLite an update keeps other writers waiting, even of nothing.
+            due = session.scalars(chosen).all()
+            if not due:
                 return []
+            ids = session.scalars(taking.where(DeliveryRow.id.in_(due))).all()
             pairs = sa.select(DeliveryRow, WebhookRow).join(
                 WebhookRow, WebhookRow.id == DeliveryRow.webhook_id
             )

@@ -107,8 +107,9 @@ class Outside:
             if any(address in network for network in self.allowed):
                 continue
             if not _is_public(address):
+                # Without the address: it would tell whoever asks how our network is made.
                 raise ForbiddenUri(
-                    f"{host} leads to {address}, which is not public", remedy=_REMEDY
+                    f"{host} leads into a network that is not public", remedy=_REMEDY
                 )
             if parts.scheme != "https":
                 raise ForbiddenUri("a webhook outside goes over https only", remedy=_REMEDY)
