@@ -20,7 +20,7 @@ from tests.gateway.engines import Engines, Gate, eventually
 class Process:
     """A gateway in a process of its own, to be killed and started again on the same data."""
 
-    def __init__(self, data: Path, engines: Engines) -> None:
+    def __init__(self, data: Path, engines: Engines, **values: object) -> None:
         self._http = free_port()
         self._log = data.parent / "gateway.log"
         own = {name: value for name, value in os.environ.items() if "CALLSCOPE" not in name}
@@ -32,7 +32,7 @@ class Process:
             "POLL_SECONDS": 0.02,
             "RETRY_SECONDS": 0.05,
             "DRAIN_SECONDS": 1,
-            **{name.upper(): target for name, target in engines.targets.items()},
+            **{name.upper(): value for name, value in (engines.targets | values).items()},
         }
         self._environment = own | {
             f"CALLSCOPE_GATEWAY_{name}": str(value) for name, value in settings.items()

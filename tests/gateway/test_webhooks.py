@@ -1,25 +1,26 @@
 """Webhooks: what is told, to whom, how it is signed, and how patiently it is sent."""
 
 import json
-import sqlite3
-import subprocess
-import sys
-import time
+import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import grpc
-import httpx
 import pytest
+import sqlalchemy as sa
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from callscope.errors import UndecodableAudio
 from callscope.v1 import gateway_pb2 as pb
+from services.gateway import database
+from services.gateway.tables import DeliveryRow, WebhookRow
 from tests.gateway.conftest import Up, free_port, gateway_settings, noise, running, send
 from tests.gateway.engines import Engines, Flaky, eventually
 from tests.gateway.receivers import Receiver, receiving
+from tests.gateway.test_restart import Process
 
 OPEN: dict[str, Any] = {
     "webhook_networks": ("127.0.0.0/8", "::1/128"),
@@ -28,6 +29,12 @@ OPEN: dict[str, Any] = {
     "webhook_attempts": 4,
     "public_url": "https://calls.example.com",
 }
+
+
+SETTINGS = {
+    name: ",".join(value) if isinstance(value, tuple) else value for name, value in OPEN.items()
+}
+"""The same as the environment says it."""
 
 
 @pytest.fixture(scope="module")
@@ -295,46 +302,31 @@ def test_a_webhook_that_is_not_there_is_not_found(up: Up, receiver: Receiver) ->
 def test_an_event_survives_kill_9_between_the_record_and_its_delivery(
     engines: Engines, tmp_path: Path
 ) -> None:
-    port, data = free_port(), tmp_path / "data"
-    settings = gateway_settings(data, engines, **OPEN)
-    environment = {
-        f"CALLSCOPE_GATEWAY_{name.upper()}": ",".join(value)
-        if isinstance(value, tuple)
-        else str(value)
-        for name, value in settings.model_dump(exclude_unset=True).items()
-        if name not in ("metrics_port",)
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "services.gateway"],
-        env={**environment, "CALLSCOPE_METRICS_PORT": "0", "PYTHONPATH": str(Path.cwd())},
-        stderr=subprocess.DEVNULL,
-    )
-    base = f"http://127.0.0.1:{settings.http_port}"
+    port = free_port()
+    gateway = Process(tmp_path / "data", engines, **SETTINGS)
+    gateway.start()
     try:
-        eventually(lambda: _answers(base), 30)
         # Nobody answers there yet.
         url = f"http://127.0.0.1:{port}/hook"
-        webhook = httpx.post(f"{base}/v1/webhooks", json={"url": url}).json()
-        sent = httpx.post(f"{base}/v1/calls", files={"audio": ("a.wav", noise())}).json()
-        eventually(lambda: httpx.get(f"{base}/v1/calls/{sent['id']}").json()["status"] == "done")
+        webhook = gateway.client.post("/v1/webhooks", json={"url": url}).json()
+        files = {"audio": ("a.wav", noise())}
+        call_id = gateway.client.post("/v1/calls", files=files).json()["id"]
+        call = f"/v1/calls/{call_id}"
+        eventually(lambda: gateway.client.get(call).json()["status"] == "done")
+        gateway.end(signal.SIGKILL)
+        # As if the lease of what was being sent had just run out.
+        engine = database.connect(f"sqlite:///{tmp_path}/data/callscope.db")
+        with engine.begin() as connection:
+            past = datetime.now(UTC) - timedelta(seconds=1)
+            connection.execute(sa.update(DeliveryRow).values(due_at=past))
+            connection.execute(sa.update(WebhookRow).values(paused_until=None))
+        engine.dispose()
+        with receiving(port) as receiver:
+            gateway.start()
+            eventually(lambda: len(receiver.got) == 1, 20)
+            headers, body = receiver.got[0]
     finally:
-        process.kill()
-        process.wait()
-    with sqlite3.connect(data / "callscope.db") as database:
-        # As if the lease had just run out.
-        database.execute("UPDATE deliveries SET due_at = '2026-01-01 00:00:00.000000'")
-        database.execute("UPDATE webhooks SET paused_until = NULL")
-    database.close()
-    with receiving(port) as receiver, running(settings, engines):
-        eventually(lambda: len(receiver.got) == 1)
-        headers, body = receiver.got[0]
+        gateway.end(signal.SIGKILL)
+        gateway.client.close()
     event = Verifier(webhook["secret"]).verify(body, headers)
-    assert (event["type"], event["subject"]) == ("callscope.call.done", sent["id"])
-
-
-def _answers(base: str) -> bool:
-    try:
-        return httpx.get(f"{base}/v1/calls").is_success
-    except httpx.TransportError:
-        time.sleep(0.1)
-        return False
+    assert (event["type"], event["subject"]) == ("callscope.call.done", call_id)

@@ -112,6 +112,10 @@ class Arrivals:
             taken = session.scalars(taking.where(ArrivalRow.id.in_(due)))
             return [_arrival(row) for row in taken]
 
+    def hold(self, arrival: Arrival) -> None:
+        """It is still at work: nobody else takes it for a while longer."""
+        self._change(arrival, due_at=datetime.now(UTC) + self._lease)
+
     def settle(
         self,
         arrival: Arrival,

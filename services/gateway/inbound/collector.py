@@ -8,6 +8,7 @@ enter what they see into the database; from there each version of an object is t
 import hashlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -38,6 +39,7 @@ __all__ = ["Collector", "Rhythm"]
 _PLACES = 4  # objects taken in at the same time
 _BATCH = 500  # objects entered at a time
 _OLD = timedelta(hours=1)  # what had lain in the bucket for longer when it was seen is no live call
+_HOLD = 15.0  # seconds after which a slow one is said to be at work still
 _SLOWEST = 300.0  # seconds between two attempts
 _CAN_PASS = (Unavailable, Overloaded, DeadlineExceeded, Cancelled)
 
@@ -252,10 +254,14 @@ class Collector:
             said = [said_by_object(opened.headers), *self._beside(arrival.name)]
             lane = Lane.BACKFILL if _is_old(arrival, opened) else Lane.LIVE
             submission = Submission.read({"file_name": arrival.name, "lane": lane})
+            held = time.monotonic()
             for block in opened.blocks:
                 if self._stopped.is_set():
                     raise Cancelled("the gateway is going down")
                 incoming.write(block)
+                if time.monotonic() - held > _HOLD:
+                    held = time.monotonic()
+                    self._arrivals.hold(arrival)
             return self._intake.accept(incoming, submission, key, said)
 
     def _beside(self, name: str) -> list[Said]:

@@ -17,7 +17,7 @@ __all__ = ["build_collector"]
 
 # Seconds after which what a dead gateway had begun is begun again. Should it only have been slow,
 # the second one finds the first one's call by its key.
-_LEASE = 120.0
+_LEASE = 60.0
 # A server that keeps the line says something every few seconds, if only that it is there.
 _LISTENING = urllib3.Timeout(connect=5, read=60)
 
