@@ -112,7 +112,7 @@ def test_a_call_accepted_a_moment_before_the_end_is_not_forgotten(
         tenant=DEFAULT_TENANT,
         lane=Lane.LIVE,
         blob="audio/it",
-        media=MediaInfo(like["sha256"], 2.0, 8000, 2, "pcm_s16le"),
+        media=MediaInfo("ab" * 32, 2.0, 8000, 2, "pcm_s16le"),
         options=AnalyzeOptions(),
         metadata={},
         started_at=None,
