@@ -86,9 +86,11 @@ class AudioReader:
         self._limits = limits
         self._sources = Sources(roots=roots, buckets=buckets, s3=s3, max_bytes=limits.max_bytes)
 
-    def open(self, source: AudioSource) -> AbstractContextManager[BinaryIO]:
-        """The source's bytes as a seekable file; raises what `Sources.open` raises."""
-        return self._sources.open(source)
+    def open(
+        self, source: AudioSource, folder: str | None = None
+    ) -> AbstractContextManager[BinaryIO]:
+        """The source's bytes as a seekable file; takes and raises what `Sources.open` does."""
+        return self._sources.open(source, folder)
 
     def read(self, source: AudioSource) -> Audio:
         """Fetch and decode; raises what `Sources.open` and `decode` raise."""

@@ -49,12 +49,15 @@ class _Remote:
     Args:
         target: host:port.
         timeout: seconds one call may take.
+        credentials: to speak TLS.
     """
 
-    def __init__(self, target: str, timeout: float) -> None:
+    def __init__(
+        self, target: str, timeout: float, credentials: grpc.ChannelCredentials | None = None
+    ) -> None:
         self._target = target
         self._timeout = timeout
-        self._channel = connect(target)
+        self._channel = connect(target, credentials)
 
     def close(self) -> None:
         """Close the channel; calls in progress are cancelled."""

@@ -24,12 +24,14 @@ same attributes, so one problem has one name everywhere.
     ├── NotFound                    NOT_FOUND           404
     │   ├── AudioNotFound
     │   ├── CallNotFound
+    │   ├── KeyNotFound
     │   └── RubricNotFound
     ├── Conflict                    ALREADY_EXISTS      409
     ├── NotReady                    FAILED_PRECONDITION 409
     ├── ModelMissing                FAILED_PRECONDITION 503
     ├── ModelDamaged                FAILED_PRECONDITION 503
     ├── Overloaded                  RESOURCE_EXHAUSTED  429
+    │   └── RateLimited
     ├── Unavailable                 UNAVAILABLE         503
     ├── DeadlineExceeded            DEADLINE_EXCEEDED   504
     └── Cancelled                   CANCELLED           499
@@ -56,12 +58,14 @@ __all__ = [
     "InvalidInput",
     "InvalidRubric",
     "InvalidSetting",
+    "KeyNotFound",
     "ModelDamaged",
     "ModelMissing",
     "NoAudioStream",
     "NotFound",
     "NotReady",
     "Overloaded",
+    "RateLimited",
     "RubricNotFound",
     "Unauthenticated",
     "Unavailable",
@@ -266,6 +270,13 @@ class CallNotFound(NotFound):
     default_remedy = "List the calls with GET /v1/calls."
 
 
+class KeyNotFound(NotFound):
+    """No API key of that id."""
+
+    code = "key_not_found"
+    default_remedy = "`callscope keys list` shows the ids."
+
+
 class RubricNotFound(NotFound):
     """No rubric of that name."""
 
@@ -319,6 +330,13 @@ class Overloaded(CallscopeError):
     grpc_status = StatusCode.RESOURCE_EXHAUSTED
     http_status = 429
     default_remedy = "Try again after the time given, or add replicas."
+
+
+class RateLimited(Overloaded):
+    """More requests in a while than one API key may make."""
+
+    code = "rate_limited"
+    default_remedy = "Try again after the time given, and send fewer requests at once."
 
 
 class Unavailable(CallscopeError):

@@ -54,8 +54,10 @@ class Sources:
         self._max_bytes = max_bytes
 
     @contextmanager
-    def open(self, source: AudioSource) -> Iterator[BinaryIO]:
+    def open(self, source: AudioSource, folder: str | None = None) -> Iterator[BinaryIO]:
         """The source's bytes as a seekable file, closed at the end of the block.
+
+        With a `folder`, only what lies in the folder of that name in a root or bucket.
 
         Raises:
             ForbiddenUri: not a `file://` or `s3://` URI, or outside the folders and buckets.
@@ -69,10 +71,10 @@ class Sources:
         uri = source.uri or ""
         scheme = uri.partition("://")[0].lower()
         if scheme == "file":
-            with self._open_file(uri) as file:
+            with self._open_file(uri, folder) as file:
                 yield file
         elif scheme == "s3":
-            with self._fetch_object(uri) as file:
+            with self._fetch_object(uri, folder) as file:
                 yield file
         else:
             raise ForbiddenUri(
@@ -80,22 +82,28 @@ class Sources:
                 remedy="Send a file:// or s3:// URI, or the bytes themselves.",
             )
 
-    def _open_file(self, uri: str) -> BinaryIO:
+    def _open_file(self, uri: str, folder: str | None) -> BinaryIO:
         path = _local_path(uri)
         for root in self._roots:
-            if path.is_relative_to(root):
+            if path.is_relative_to(root / (folder or "")):
                 try:
                     return _open_beneath(root, path)
                 except OSError as error:
                     reason = os.strerror(error.errno or 0).lower()
                     raise AudioNotFound(f"cannot read {uri}: {reason}") from error
-        raise ForbiddenUri(f"{uri} is outside the folders this service may read")
+        raise (
+            _outside(uri, folder)
+            if folder
+            else ForbiddenUri(f"{uri} is outside the folders this service may read")
+        )
 
     @contextmanager
-    def _fetch_object(self, uri: str) -> Iterator[BinaryIO]:
+    def _fetch_object(self, uri: str, folder: str | None) -> Iterator[BinaryIO]:
         bucket, key = _bucket_and_key(uri)
         if bucket not in self._buckets:
             raise ForbiddenUri(f"this service may not read the bucket {bucket!r}")
+        if folder is not None and not key.startswith(f"{folder}/"):
+            raise _outside(uri, folder)
         if self._s3 is None:
             raise Unavailable(
                 f"no object store is configured to read {uri} from",
@@ -122,6 +130,14 @@ class Sources:
         finally:
             response.close()
             response.release_conn()
+
+
+def _outside(uri: str, folder: str) -> ForbiddenUri:
+    return ForbiddenUri(
+        f"{uri} is not in a folder {folder}/",
+        remedy=f"Put it into the folder {folder}/ of a folder or bucket that the gateway may read, "
+        "or send the bytes; CALLSCOPE_GATEWAY_SHARED_SOURCES=true lets every key read all.",
+    )
 
 
 def _local_path(uri: str) -> Path:

@@ -10,7 +10,9 @@ import click
 
 from callscope import __version__
 from callscope.errors import CallscopeError
+from services.deadletters_cli import deadletters
 from services.ingest_cli import export, ingest
+from services.keys_cli import keys
 from services.models_cli import models
 from services.rubric_cli import rubric
 
@@ -100,6 +102,8 @@ def version() -> None:
     click.echo(__version__)
 
 
+cli.add_command(deadletters)
+cli.add_command(keys)
 cli.add_command(export)
 cli.add_command(ingest)
 cli.add_command(models)

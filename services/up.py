@@ -57,7 +57,8 @@ async def _run(front: GatewaySettings) -> None:
         }
         front = front.model_copy(update=targets)
         await start(build_gateway(front), front)
-        console.print(f"\nOpen http://{front.http_host}:{front.http_port}/docs", style="bold")
+        scheme = "http" if front.tls_cert is None else "https"
+        console.print(f"\nOpen {scheme}://{front.http_host}:{front.http_port}/docs", style="bold")
         await stop.wait()
         console.print("draining; once more to stop at once")
         _stop_at_once_on_a_second_signal()

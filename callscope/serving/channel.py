@@ -28,14 +28,17 @@ _SERVICE_CONFIG = {
 }
 
 
-def connect(target: str) -> grpc.Channel:
-    """Open a channel to `target` (host:port or any gRPC name); it connects when first used."""
-    return grpc.insecure_channel(
-        target,
-        options=[
-            *MESSAGE_OPTIONS,
-            ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-            ("grpc.keepalive_time_ms", 30_000),
-            ("grpc.keepalive_timeout_ms", 10_000),
-        ],
-    )
+def connect(target: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.Channel:
+    """Open a channel to `target` (host:port or any gRPC name); it connects when first used.
+
+    With `credentials` over TLS: the server's certificate must be of the target's name.
+    """
+    options = [
+        *MESSAGE_OPTIONS,
+        ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+    ]
+    if credentials is None:
+        return grpc.insecure_channel(target, options)
+    return grpc.secure_channel(target, credentials, options)

@@ -20,6 +20,7 @@ from callscope.serving.logs import configure
 from callscope.serving.metrics import publish_models
 from callscope.serving.probes import ProbeServer
 from callscope.serving.settings import ServiceSettings
+from callscope.serving.tls import server_credentials
 from callscope.serving.tracing import exporting
 from callscope.types import ModelInfo
 
@@ -144,8 +145,12 @@ async def _announce(
 
 def _bind(server: grpc.aio.Server, settings: ServiceSettings) -> int:
     address = f"{settings.host}:{settings.port}"
+    credentials = server_credentials(settings)
     try:
-        port = server.add_insecure_port(address)
+        if credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
     except RuntimeError:
         port = 0
     if port == 0:

@@ -32,6 +32,17 @@ class ServiceSettings(BaseSettings):
     metrics_port: int = Field(
         9464, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz."
     )
+    tls_cert: Path | None = Field(
+        None,
+        description="PEM file of the certificate to show, and of those between it and its "
+        "authority; empty for no TLS.",
+    )
+    tls_key: Path | None = Field(None, description="PEM file of that certificate's key.")
+    tls_client_ca: Path | None = Field(
+        None,
+        description="PEM file of authorities: clients have to show a certificate of one of them "
+        "(mutual TLS).",
+    )
     models_dir: Path = Field(
         Path(".models"), description="Folder with the models that `callscope models pull` fetched."
     )

@@ -65,6 +65,21 @@ class GatewayStub:
                 request_serializer=callscope_dot_v1_dot_gateway__pb2.GetRecordRequest.SerializeToString,
                 response_deserializer=callscope_dot_v1_dot_gateway__pb2.GetRecordResponse.FromString,
                 _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/callscope.v1.Gateway/ListDeadLetters',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.RetryCall = channel.unary_unary(
+                '/callscope.v1.Gateway/RetryCall',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.RetryCallRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.RetryCallResponse.FromString,
+                _registered_method=True)
+        self.RetryDeadLetters = channel.unary_unary(
+                '/callscope.v1.Gateway/RetryDeadLetters',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.RetryDeadLettersRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.RetryDeadLettersResponse.FromString,
+                _registered_method=True)
         self.DeleteCall = channel.unary_unary(
                 '/callscope.v1.Gateway/DeleteCall',
                 request_serializer=callscope_dot_v1_dot_gateway__pb2.DeleteCallRequest.SerializeToString,
@@ -189,6 +204,27 @@ class GatewayServicer:
 
     def GetRecord(self, request, context):
         """Gives a finished call's record.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeadLetters(self, request, context):
+        """Lists calls that were given up, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryCall(self, request, context):
+        """Has a failed call analyzed again, from the stage that failed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryDeadLetters(self, request, context):
+        """Has all failed calls analyzed again, or those with one problem.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -338,6 +374,21 @@ def add_GatewayServicer_to_server(servicer, server):
                     servicer.GetRecord,
                     request_deserializer=callscope_dot_v1_dot_gateway__pb2.GetRecordRequest.FromString,
                     response_serializer=callscope_dot_v1_dot_gateway__pb2.GetRecordResponse.SerializeToString,
+            ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'RetryCall': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryCall,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.RetryCallRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.RetryCallResponse.SerializeToString,
+            ),
+            'RetryDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryDeadLetters,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.RetryDeadLettersRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.RetryDeadLettersResponse.SerializeToString,
             ),
             'DeleteCall': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteCall,
@@ -583,6 +634,87 @@ class Gateway:
             '/callscope.v1.Gateway/GetRecord',
             callscope_dot_v1_dot_gateway__pb2.GetRecordRequest.SerializeToString,
             callscope_dot_v1_dot_gateway__pb2.GetRecordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/ListDeadLetters',
+            callscope_dot_v1_dot_gateway__pb2.ListDeadLettersRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryCall(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/RetryCall',
+            callscope_dot_v1_dot_gateway__pb2.RetryCallRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.RetryCallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/RetryDeadLetters',
+            callscope_dot_v1_dot_gateway__pb2.RetryDeadLettersRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.RetryDeadLettersResponse.FromString,
             options,
             channel_credentials,
             insecure,

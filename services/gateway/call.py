@@ -45,11 +45,12 @@ class Problem:
     code: str
     message: str
     remedy: str
+    stage: str | None = None  # where it met the call
 
     @classmethod
-    def of(cls, error: CallscopeError) -> Self:
+    def of(cls, error: CallscopeError, stage: str | None = None) -> Self:
         """The problem that `error` reports."""
-        return cls(error.code, error.message, error.remedy)
+        return cls(error.code, error.message, error.remedy, stage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 
-from callscope.errors import CallNotFound, InvalidInput, Unavailable
+from callscope.errors import CallNotFound, DeadlineExceeded, InvalidInput, Unavailable
 from callscope.types import CallRecord
 from services.gateway import metrics
 from services.gateway.access import Caller, Permission
 from services.gateway.call import Call, CallStatus, checked_id
+from services.gateway.deadletters import DeadLetters
 from services.gateway.erasure import Eraser
 from services.gateway.intake import Intake
 from services.gateway.ledger import Ledger
@@ -60,6 +61,11 @@ class Calls:
     board: Board
     eraser: Eraser
     cancel: Callable[[Call], None]
+    dead_letters: DeadLetters
+    enqueue: Callable[[Call], None]
+    recover_soon: Callable[[], None]
+    idle_seconds: float
+    shared_sources: bool
 
     async def upload(
         self,
@@ -83,7 +89,7 @@ class Calls:
         checked_key(key)
         with await asyncio.to_thread(self.intake.begin, caller.tenant) as incoming:
             gathered = bytearray()
-            async for chunk in chunks:
+            async for chunk in _in_time(chunks, self.idle_seconds):
                 gathered += chunk
                 if len(gathered) >= _BLOCK:
                     await asyncio.to_thread(incoming.write, gathered)
@@ -92,9 +98,15 @@ class Calls:
             return await asyncio.to_thread(self.intake.accept, incoming, submission(), key)
 
     def submit(self, caller: Caller, uri: str, submission: Submission, key: str | None) -> Call:
-        """Take in the recording at `uri`; raises as `Intake.copy`."""
+        """Take in the recording at `uri`; raises as `Intake.copy`.
+
+        What lies in the folders and buckets of the gateway may be many tenants', so a key opens
+        only the folder there that has its tenant's name.
+        """
         caller.require(Permission.SEND)
-        return self.intake.copy(caller.tenant, uri, submission, checked_key(key))
+        anywhere = caller.key_id is None or self.shared_sources
+        folder = None if anywhere else caller.tenant
+        return self.intake.copy(caller.tenant, uri, submission, checked_key(key), folder)
 
     def get(self, caller: Caller, call_id: str) -> Call:
         """Where the call stands.
@@ -118,12 +130,46 @@ class Calls:
             InvalidInput: a limit out of range, or a token that no page gave.
         """
         caller.require(Permission.READ)
-        limit = DEFAULT_PAGE if limit is None else limit
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidInput(f"the page size is not between 1 and {MAX_PAGE}")
+        limit = _checked_limit(limit)
         found = self.ledger.page(caller.tenant, limit + 1, _cursor(token), status)
         shown = tuple(self.board.on(call) for call in found[:limit])
         return Page(shown, shown[-1].id if len(found) > limit else None)
+
+    def failed(
+        self,
+        caller: Caller,
+        limit: int | None = None,
+        token: str | None = None,
+        code: str | None = None,
+    ) -> Page:
+        """The calls that were given up, newest first; raises as `page`.
+
+        Args:
+            caller: who asks.
+            limit: at most so many.
+            token: from the page before.
+            code: only those with that problem.
+        """
+        caller.require(Permission.READ)
+        limit = _checked_limit(limit)
+        found = self.dead_letters.page(caller.tenant, limit + 1, _cursor(token), code)
+        return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
+
+    def retry(self, caller: Caller, call_id: str) -> Call:
+        """Have a failed call analyzed again; raises as `DeadLetters.retry`."""
+        caller.require(Permission.MANAGE)
+        call = self.dead_letters.retry(caller.tenant, call_id, caller.actor)
+        self.enqueue(call)
+        self.board.changed(call.id)
+        return call
+
+    def retry_all(self, caller: Caller, code: str | None = None) -> int:
+        """Have all failed calls analyzed again, or those with that problem; how many."""
+        caller.require(Permission.MANAGE)
+        retried = self.dead_letters.retry_all(caller.tenant, caller.actor, code)
+        # There may be very many: they are on record, and enqueued while nobody waits.
+        self.recover_soon()
+        return len(retried)
 
     def record(self, caller: Caller, call_id: str) -> CallRecord:
         """The call's record; raises `CallNotFound`, or `NotReady` where it is not done."""
@@ -181,6 +227,30 @@ class Calls:
         except CallNotFound:
             return replace(before, status=CallStatus.CANCELLED, stage=None)
         return replace(now, progress=max(before.progress, now.progress))
+
+
+async def _in_time(chunks: AsyncIterable[bytes], seconds: float) -> AsyncIterator[bytes]:
+    """The chunks, as long as none is waited for longer than that."""
+    each = aiter(chunks)
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                chunk = await anext(each)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"no byte of the recording arrived for {seconds:g} seconds",
+                remedy="Send it again over a connection that lasts.",
+            ) from None
+        yield chunk
+
+
+def _checked_limit(limit: int | None) -> int:
+    limit = DEFAULT_PAGE if limit is None else limit
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidInput(f"the page size is not between 1 and {MAX_PAGE}")
+    return limit
 
 
 def _cursor(token: str | None) -> str | None:

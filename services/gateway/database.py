@@ -1,7 +1,7 @@
 """How to get at the database, SQLite or PostgreSQL by the same code."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import event
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from callscope.errors import InvalidSetting, Unavailable
 
-__all__ = ["answering", "connect", "migrate", "prepare_file", "transaction"]
+__all__ = ["answering", "connect", "migrate", "prepare_file", "transaction", "upsert"]
 
 _BUSY_MILLISECONDS = 30_000  # SQLite has one writer; the others wait for it
 
@@ -27,12 +28,12 @@ def connect(url: str) -> sa.Engine:
     """
     try:
         parsed = sa.make_url(url)
-        sqlite = parsed.get_backend_name() == "sqlite"
+        embedded = parsed.get_backend_name() == "sqlite"
         # Connections to a server may have been cut while they lay in the pool.
-        engine = sa.create_engine(parsed, pool_pre_ping=not sqlite)
+        engine = sa.create_engine(parsed, pool_pre_ping=not embedded)
     except (sa.exc.ArgumentError, ImportError) as error:
         raise InvalidSetting(f"CALLSCOPE_DATABASE_URL: {error}") from None
-    if sqlite:
+    if embedded:
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -65,6 +66,22 @@ def transaction(engine: sa.Engine) -> Iterator[Session]:
     """One transaction, committed where the block ends well; raises as `answering`."""
     with answering(), Session(engine) as session, session.begin():
         yield session
+
+
+def upsert(
+    engine: sa.Engine, table: type[DeclarativeBase], row: Mapping[str, Any]
+) -> sa.Executable:
+    """A statement that inserts a row, or changes the one that has its primary key already.
+
+    One statement, so that two processes that do it at once do not trip over each other.
+    """
+    insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+    keys = [column.name for column in sa.inspect(table).primary_key]
+    changed = {name: value for name, value in row.items() if name not in keys}
+    statement: sa.Executable = (
+        insert(table).values(**row).on_conflict_do_update(index_elements=keys, set_=changed)
+    )
+    return statement
 
 
 def migrate(engine: sa.Engine, revision: str = "head") -> None:

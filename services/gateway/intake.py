@@ -65,8 +65,22 @@ class Intake:
         """A place for the bytes of a new recording of that tenant."""
         return self.inbox.begin(tenant, new_id())
 
-    def copy(self, tenant: str, uri: str, submission: Submission, key: str | None) -> Call:
+    def copy(
+        self,
+        tenant: str,
+        uri: str,
+        submission: Submission,
+        key: str | None,
+        folder: str | None = None,
+    ) -> Call:
         """Accept the recording at `uri`; its bytes are copied, so that they cannot change later.
+
+        Args:
+            tenant: whose it will be.
+            uri: where it is.
+            submission: what the sender says of it.
+            key: the idempotency key.
+            folder: the folder of each root and bucket that it must lie in; None for anywhere.
 
         Raises:
             ForbiddenUri, AudioNotFound, Unavailable: as `AudioReader.open`.
@@ -76,7 +90,8 @@ class Intake:
             submission = submission.model_copy(update={"file_name": _name_in(uri)})
         submission = self.facts.complete(submission)
         options = self._options(submission)
-        with self.reader.open(AudioSource(uri=uri)) as source, self.begin(tenant) as incoming:
+        audio = AudioSource(uri=uri)
+        with self.reader.open(audio, folder) as source, self.begin(tenant) as incoming:
             while block := source.read(_BLOCK):
                 incoming.write(block)
             return self._accept(incoming, submission, options, key)

@@ -15,7 +15,7 @@ from callscope.errors import CallNotFound, NotReady
 from callscope.types import CallRecord
 from services.gateway.archive import pack, unpack
 from services.gateway.call import Call, CallStatus, Problem
-from services.gateway.database import transaction
+from services.gateway.database import transaction, upsert
 from services.gateway.ledger import to_call
 from services.gateway.tables import ArtifactRow, CallRow, RecordRow
 from services.gateway.webhooks.event import Announce, EventType, Happening, new_event_id, nobody
@@ -87,11 +87,15 @@ class Journal:
 
     def keep(self, call_id: str, stage: str, value: object) -> None:
         """Keep what a stage made; raises `CallNotFound` where the call is gone."""
-        now = datetime.now(UTC)
-        row = ArtifactRow(call_id=call_id, stage=stage, content=pack(value), created_at=now)
+        row = {
+            "call_id": call_id,
+            "stage": stage,
+            "content": pack(value),
+            "created_at": datetime.now(UTC),
+        }
         try:
             with transaction(self._engine) as session:
-                session.merge(row)
+                session.execute(upsert(self._engine, ArtifactRow, row))
         except sa.exc.IntegrityError:
             raise CallNotFound(f"call {call_id} was deleted") from None
 

@@ -141,6 +141,39 @@ class GatewayServicer(DeskServicer):
         record = await asyncio.to_thread(self._calls.record, caller, request.id)
         return pb.GetVconResponse(vcon=to_vcon(record))
 
+    async def ListDeadLetters(  # noqa: N802
+        self, request: pb.ListDeadLettersRequest, context: Context
+    ) -> pb.ListDeadLettersResponse:
+        """A page of calls that were given up."""
+        caller = await self._caller(context)
+        page = await asyncio.to_thread(
+            self._calls.failed,
+            caller,
+            request.page_size or None,
+            _given(request, "page_token"),
+            _given(request, "code"),
+        )
+        return pb.ListDeadLettersResponse(
+            calls=[_message(call) for call in page.calls], next_page_token=page.next_token
+        )
+
+    async def RetryCall(  # noqa: N802
+        self, request: pb.RetryCallRequest, context: Context
+    ) -> pb.RetryCallResponse:
+        """Have a failed call analyzed again."""
+        caller = await self._caller(context)
+        call = await asyncio.to_thread(self._calls.retry, caller, request.id)
+        return pb.RetryCallResponse(call=_message(call))
+
+    async def RetryDeadLetters(  # noqa: N802
+        self, request: pb.RetryDeadLettersRequest, context: Context
+    ) -> pb.RetryDeadLettersResponse:
+        """Have failed calls analyzed again."""
+        caller = await self._caller(context)
+        code = _given(request, "code")
+        retried = await asyncio.to_thread(self._calls.retry_all, caller, code)
+        return pb.RetryDeadLettersResponse(retried=retried)
+
     async def DeleteCall(  # noqa: N802
         self, request: pb.DeleteCallRequest, context: Context
     ) -> pb.DeleteCallResponse:

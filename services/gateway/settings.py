@@ -25,6 +25,25 @@ class GatewaySettings(ServiceSettings):
     http_port: int = Field(
         8080, ge=0, le=65535, description="Port of the REST API; 0 takes a free one."
     )
+    auth: Literal["auto", "keys", "none"] = Field(
+        "auto",
+        description="Who is let in: `keys`: who sends a valid API key; `none`: everyone; `auto`: "
+        "everyone until the first key is made, and until then on loopback addresses only.",
+    )
+    rate_limit: float = Field(
+        100, ge=0, description="Requests a second that one key may send on average; 0: no limit."
+    )
+    rate_burst: int = Field(
+        200, gt=0, description="Requests that one key may send at once after a pause."
+    )
+    upload_idle_seconds: float = Field(
+        60, gt=0, description="An upload of which no byte arrives for so long is refused."
+    )
+    shared_sources: bool = Field(
+        False,
+        description="Whether every key may name any URI in CALLSCOPE_AUDIO_ROOTS and "
+        "CALLSCOPE_AUDIO_BUCKETS; else only what lies there in a folder of its tenant's name.",
+    )
     data_dir: Path = Field(
         Path(".callscope"),
         description="Folder of the recordings taken in and, with SQLite, the databases. The "
@@ -51,6 +70,15 @@ class GatewaySettings(ServiceSettings):
     )
     diarize_target: str = Field("localhost:50052", description="host:port of the diarize service.")
     score_target: str = Field("localhost:50053", description="host:port of the score service.")
+    stages_tls_ca: Path | None = Field(
+        None,
+        description="PEM file of the authorities that signed the three services' certificates; "
+        "empty to speak no TLS with them.",
+    )
+    stages_tls_cert: Path | None = Field(
+        None, description="PEM file of the certificate to show to the three services."
+    )
+    stages_tls_key: Path | None = Field(None, description="PEM file of that certificate's key.")
     transcribe_timeout: float = Field(
         7200, gt=0, description="Seconds one attempt to transcribe a call may take."
     )
@@ -69,7 +97,16 @@ class GatewaySettings(ServiceSettings):
     poll_seconds: float = Field(
         0.2, gt=0, description="Seconds between two looks at the queue of accepted calls."
     )
-    max_concurrent: int = Field(4, gt=0, description="Calls analyzed at the same time.")
+    max_concurrent: int = Field(4, gt=0, description="Live calls analyzed at the same time.")
+    backfill_concurrent: int = Field(
+        2, gt=0, description="Calls of the backfill lane analyzed at the same time, beside them."
+    )
+    takeover_seconds: float = Field(
+        30,
+        gt=0,
+        description="A gateway that has been silent for so long is taken for dead, and another on "
+        "the same database goes on with its calls; the same for all of them.",
+    )
     default_rubric: str = Field("general", description="Rubric of calls that name none.")
     public_url: str = Field(
         "",

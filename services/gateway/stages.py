@@ -36,7 +36,7 @@ class Stages:
     def transcribe(self, call_id: str, report: StageProgress) -> None:
         """Keep the transcript."""
         call = self.journal.call(call_id)
-        if not self.journal.has(call_id, TRANSCRIBE):
+        if self._lacks(call, TRANSCRIBE):
             made = self.transcriber.transcribe(
                 _audio(call), call.options.transcribe, lambda done: report(TRANSCRIBE, done)
             )
@@ -45,7 +45,7 @@ class Stages:
     def diarize(self, call_id: str, report: StageProgress) -> None:
         """Keep the diarization."""
         call = self.journal.call(call_id)
-        if not self.journal.has(call_id, DIARIZE):
+        if self._lacks(call, DIARIZE):
             made = self.diarizer.diarize(
                 _audio(call), call.options.diarize, lambda done: report(DIARIZE, done)
             )
@@ -54,7 +54,7 @@ class Stages:
     def score(self, call_id: str, report: StageProgress) -> None:
         """Build the conversation, and keep its scorecard."""
         call = self.journal.call(call_id)
-        if not self.journal.has(call_id, SCORE):
+        if self._lacks(call, SCORE):
             report(DIALOGUE, 0.0)
             _, _, talk = self._conversation(call)
             report(DIALOGUE, 1.0)
@@ -86,6 +86,10 @@ class Stages:
         """The call is given up."""
         if self.journal.fail(call_id, problem):
             metrics.CALLS.labels(CallStatus.FAILED).inc()
+
+    def _lacks(self, call: Call, stage: str) -> bool:
+        """Whether the result is still to be made; another may have finished the call meanwhile."""
+        return not call.status.final and not self.journal.has(call.id, stage)
 
     def _conversation(self, call: Call) -> tuple[Transcript, Diarization, dialogue.Conversation]:
         transcript = self.journal.kept(call.id, TRANSCRIBE, Transcript)

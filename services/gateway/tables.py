@@ -18,6 +18,7 @@ __all__ = [
     "KeyRow",
     "RecordRow",
     "RetentionRow",
+    "UtcDateTime",
     "WebhookRow",
 ]
 

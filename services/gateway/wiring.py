@@ -11,11 +11,14 @@ from zoneinfo import ZoneInfo
 from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
 from callscope.errors import InvalidInput, InvalidSetting
 from callscope.serving.recordings import audio_limits, audio_reader, s3_client
+from callscope.serving.tls import channel_credentials, server_context
 from services.gateway import database, metrics
-from services.gateway.access import OPERATOR, Authenticate, Caller
+from services.gateway.access import Authenticate
 from services.gateway.bucket import BucketStore
 from services.gateway.calls import Calls
+from services.gateway.deadletters import DeadLetters
 from services.gateway.desks import Desks
+from services.gateway.doorkeeper import Doorkeeper, Rate
 from services.gateway.erasure import Eraser, Retention, RetentionDesk
 from services.gateway.exports.desk import Exports
 from services.gateway.facts import Clock, FactReader, NamePattern
@@ -25,11 +28,13 @@ from services.gateway.inbound.desk import InboundDesk
 from services.gateway.inbound.wiring import build_collector
 from services.gateway.intake import Intake
 from services.gateway.journal import Journal
+from services.gateway.keys import Keys
 from services.gateway.ledger import Ledger
 from services.gateway.progress import Board
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.gateway.store import BlobStore, Inbox, LocalStore
+from services.gateway.takeover import Watch
 from services.gateway.webhooks.courier import Courier, Patience
 from services.gateway.webhooks.outside import Outside
 from services.gateway.webhooks.registry import Registry
@@ -78,7 +83,11 @@ class Gateway:
             settings = self._settings
             app = build_app(self.calls, self.desks, self.authenticate, settings.max_audio_bytes)
             self._http = HttpServer(
-                app, settings.http_host, settings.http_port, settings.drain_seconds
+                app,
+                settings.http_host,
+                settings.http_port,
+                settings.drain_seconds,
+                server_context(settings),
             )
             self.http_port = self._http.port
             self._http.start()
@@ -107,6 +116,10 @@ class Gateway:
         engine = database.connect(tables)
         self._closing.callback(engine.dispose)
         database.migrate(engine)
+        doorkeeper = Doorkeeper(
+            Keys(engine), settings.auth, Rate(settings.rate_limit, settings.rate_burst)
+        )
+        doorkeeper.check_exposure(settings.host, settings.http_host)
         database.prepare_file(workflow_tables)
         store = _store(settings)
         outside = _outside(settings)
@@ -114,10 +127,18 @@ class Gateway:
         ledger = Ledger(engine, store.uri)
         journal = Journal(engine, store.uri, webhooks.announce)
 
-        transcriber = RemoteTranscriber(settings.transcribe_target, settings.transcribe_timeout)
-        diarizer = RemoteDiarizer(settings.diarize_target, settings.diarize_timeout)
-        scorer = RemoteScorer(settings.score_target, settings.score_timeout)
-        checker = RemoteScorer(settings.score_target, _CHECK_SECONDS)
+        tls = channel_credentials(
+            settings.stages_tls_ca,
+            settings.stages_tls_cert,
+            settings.stages_tls_key,
+            "CALLSCOPE_GATEWAY_STAGES_TLS_",
+        )
+        transcriber = RemoteTranscriber(
+            settings.transcribe_target, settings.transcribe_timeout, tls
+        )
+        diarizer = RemoteDiarizer(settings.diarize_target, settings.diarize_timeout, tls)
+        scorer = RemoteScorer(settings.score_target, settings.score_timeout, tls)
+        checker = RemoteScorer(settings.score_target, _CHECK_SECONDS, tls)
         for client in (transcriber, diarizer, scorer, checker):
             self._closing.callback(client.close)
         stages = Stages(journal, transcriber, diarizer, scorer)
@@ -135,10 +156,18 @@ class Gateway:
         )
         intake.recover()
         self._closing.callback(lambda: workflows.stop(self._drained_by - time.monotonic()))
+        watch = Watch(
+            engine,
+            settings.executor_id,
+            settings.takeover_seconds,
+            workflows.take_over,
+            workflows.recover,
+        )
+        watch.beat()
         workflows.start()
-        workflows.recover()
+        self._closing.callback(watch.stop)
+        watch.start()
         metrics.watch_queue(journal.queued)
-        self.authenticate = _anyone
         retention = Retention(settings.audio_days, settings.record_days)
         eraser = Eraser(
             engine, store, webhooks.announce, retention, settings.retention_sweep_seconds
@@ -149,18 +178,27 @@ class Gateway:
             if part is not None:
                 part.start()
                 self._closing.callback(part.stop)
+        self.authenticate = doorkeeper
+        self.calls = Calls(
+            intake=intake,
+            ledger=ledger,
+            store=store,
+            board=self._board,
+            eraser=eraser,
+            cancel=workflows.cancel,
+            dead_letters=DeadLetters(engine, store.uri),
+            enqueue=workflows.enqueue,
+            recover_soon=watch.recover_soon,
+            idle_seconds=settings.upload_idle_seconds,
+            shared_sources=settings.shared_sources,
+        )
         token = settings.inbound_token
-        self.calls = Calls(intake, ledger, store, self._board, eraser, workflows.cancel)
         self.desks = Desks(
             inbound=InboundDesk(engine, collector, token.get_secret_value() if token else None),
             webhooks=webhooks,
             exports=Exports(engine),
             retention=RetentionDesk(engine, retention),
         )
-
-
-async def _anyone(_: str | None) -> Caller:
-    return OPERATOR
 
 
 def _store(settings: GatewaySettings) -> BlobStore:

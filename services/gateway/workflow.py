@@ -10,11 +10,11 @@ import contextvars
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeAlias, Unpack
+from typing import Any, TypeAlias, Unpack
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, StepOptions, StepReservation
 from dbos import error as dbos_error
@@ -23,8 +23,8 @@ from callscope.errors import CallscopeError, Cancelled, DeadlineExceeded, Overlo
 from callscope.pipeline import StageProgress
 from callscope.serving import tracing
 from callscope.serving.logs import call_id as logged_call
-from services.gateway import metrics
-from services.gateway.call import Call, CallStatus, Problem, arrived_at
+from services.gateway import lanes, metrics
+from services.gateway.call import Call, CallStatus, Lane, Problem, arrived_at
 from services.gateway.journal import Journal
 from services.gateway.progress import DIARIZE, RECORD, SCORE, TRANSCRIBE, Board
 from services.gateway.settings import GatewaySettings
@@ -32,11 +32,6 @@ from services.gateway.stages import Stages
 
 __all__ = ["Workflows"]
 
-# Raised when steps come, go or change places. Unfinished calls are then started afresh under the
-# new version, and find what their stages had already made in the journal.
-_VERSION = "calls-2"
-_QUEUE = "calls"
-_NAME = "analyze_call"
 _CAN_PASS = (Unavailable, Overloaded, DeadlineExceeded, Cancelled)
 _ALIVE = ("ENQUEUED", "PENDING", "DELAYED")
 _ABANDONED = Problem("internal", "the analysis ended without a result", "Send the recording again.")
@@ -50,7 +45,7 @@ _NOWHERE = logging.NullHandler()
 Work: TypeAlias = Callable[[str, StageProgress], None]
 """A stage's work on a call."""
 
-Outcome: TypeAlias = dict[str, str] | None
+Outcome: TypeAlias = dict[str, Any] | None
 """None, or the fields of the `Problem` that stopped the call."""
 
 
@@ -87,47 +82,56 @@ class Workflows:
         async def analyze(call_id: str) -> None:  # DBOS takes no bound methods
             await self._analyze(call_id)
 
-        DBOS.workflow(name=_NAME)(analyze)
+        DBOS.workflow(name=lanes.NAME)(analyze)
         DBOS.launch()
-        DBOS.register_queue(
-            _QUEUE,
-            worker_concurrency=self._settings.max_concurrent,
-            polling_interval_sec=self._settings.poll_seconds,
-            on_conflict="always_update",
-        )
+        places = {
+            Lane.LIVE: self._settings.max_concurrent,
+            Lane.BACKFILL: self._settings.backfill_concurrent,
+        }
+        for lane, queue in lanes.QUEUES.items():
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=places[lane],
+                polling_interval_sec=self._settings.poll_seconds,
+                on_conflict="always_update",
+            )
 
     def stop(self, seconds: float) -> None:
         """Take no more calls, let those at work go on for so long, then stop them. Blocking.
 
-        What is stopped is resumed by the next `start` under the same executor id.
+        What is stopped is resumed by the next `start` under the same executor id, or taken over by
+        another gateway.
         """
         patience = max(0, round(seconds)) if self._board.busy else 0
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience)
 
     def enqueue(self, call: Call) -> None:
         """Have the call analyzed; doing so twice in one run is doing it once."""
-        DBOS.enqueue_workflow_with_options(
-            {
-                "workflow_name": _NAME,
-                "queue_name": _QUEUE,
-                "workflow_id": _workflow_id(call),
-                "app_version": _VERSION,
-            },
-            call.id,
-        )
+        DBOS.enqueue_workflow_with_options(lanes.enqueuing(call), call.id)
 
     def cancel(self, call: Call) -> None:
         """Stop the call's analysis, wherever it is."""
-        DBOS.cancel_workflow(_workflow_id(call))
+        DBOS.cancel_workflow(lanes.workflow_id(call))
+
+    def take_over(self, living: Collection[str]) -> int:
+        """Put back into their queues what runs under other names than these; how many."""
+        running = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        orphans: dict[str | None, list[str]] = {}
+        for each in running:
+            if each.executor_id not in living:
+                orphans.setdefault(each.queue_name, []).append(each.workflow_id)
+        for queue, ids in orphans.items():
+            DBOS.resume_workflows(ids, queue_name=queue)
+        return sum(len(ids) for ids in orphans.values())
 
     def recover(self) -> None:
-        """See to it that each unfinished call comes to an end: call it once, after `start`."""
+        """See to it that each unfinished call is in a queue, at work, or failed."""
         for calls in self._journal.unfinished(_BATCH):
-            ids = [_workflow_id(call) for call in calls]
+            ids = [lanes.workflow_id(call) for call in calls]
             found = DBOS.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
             known = {each.workflow_id: each.status for each in found}
             for call in calls:
-                status = known.get(_workflow_id(call))
+                status = known.get(lanes.workflow_id(call))
                 if status is None:  # accepted a moment before the end, or by an earlier version
                     self.enqueue(call)
                 elif status not in _ALIVE:
@@ -135,9 +139,9 @@ class Workflows:
 
     def _config(self) -> DBOSConfig:
         return {
-            "name": "callscope",
+            "name": lanes.APPLICATION,
             "system_database_url": self._database_url,
-            "application_version": _VERSION,
+            "application_version": lanes.VERSION,
             "executor_id": self._settings.executor_id,
             "serializer": DBOSPortableJSONSerializer(),
             "log_level": "WARNING",
@@ -222,10 +226,10 @@ class Workflows:
                 metrics.RETRIES.labels(stage, error.code).inc()
                 raise
             _log.warning("stage failed", extra={"stage": stage, "error": error.code})
-            return asdict(Problem.of(error))
+            return asdict(Problem.of(error, stage))
         except Exception:
             _log.exception("stage failed", extra={"stage": stage})
-            return asdict(Problem.of(CallscopeError("internal error")))
+            return asdict(Problem.of(CallscopeError("internal error"), stage))
         return None
 
     async def _on_thread(self, call_id: str, work: Work) -> None:
@@ -248,10 +252,6 @@ class Workflows:
             await asyncio.wait({future}, timeout=_CLEANUP)
             future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             raise
-
-
-def _workflow_id(call: Call) -> str:
-    return f"{_VERSION}/{call.id}/{call.run}"
 
 
 def _attempt_number() -> int:

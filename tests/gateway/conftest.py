@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import uuid
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,10 +22,12 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+import sqlalchemy as sa
 from minio import Minio
 
 from callscope.serving.embedded import embedded
 from callscope.v1 import gateway_pb2_grpc
+from services.gateway import database
 from services.gateway.servicer import build
 from services.gateway.settings import GatewaySettings
 from tests.gateway.engines import Engines, eventually, serving
@@ -252,3 +255,33 @@ def _is_live(address: str) -> bool:
     with contextlib.suppress(httpx.TransportError):
         return httpx.get(f"http://{address}/minio/health/live").is_success
     return False
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/calls.db"
+    return str(request.getfixturevalue("fresh_postgresql"))
+
+
+@pytest.fixture
+def fresh_postgresql(postgresql: str) -> str:
+    """The URL of an empty database."""
+    return _fresh_database(postgresql)
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[sa.Engine]:
+    engine = database.connect(url)
+    database.migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def _fresh_database(server: str) -> str:
+    name = f"t{uuid.uuid4().hex}"
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    admin.dispose()
+    return server.rpartition("/")[0] + f"/{name}"

@@ -131,15 +131,21 @@ class Flaky:
 def serving(transcribe_port: int = 0) -> Iterator[Engines]:
     """The engines, served on free ports."""
     engines = Engines()
-    speech = _TranscribeSettings.load(**_HERE | {"port": transcribe_port})
-    services = [
-        (_service("transcribe", _Transcriber(engines)), speech),
-        (_service("diarize", _Diarizer(engines)), _DiarizeSettings.load(**_HERE)),
-        (_service("score", _Scorer(engines)), _ScoreSettings.load(**_HERE)),
-    ]
-    with embedded(services) as ups:
+    ports = {"transcribe": transcribe_port, "diarize": 0, "score": 0}
+    with embedded([made_up(stage, engines, port) for stage, port in ports.items()]) as ups:
         engines.targets = {f"{up.name}_target": up.target for up in ups}
         yield engines
+
+
+def made_up(stage: str, engines: Engines, port: int) -> tuple[Service, ServiceSettings]:
+    """One of the three services."""
+    servicer: Any = {"transcribe": _Transcriber, "diarize": _Diarizer, "score": _Scorer}[stage]
+    kind: type[ServiceSettings] = {
+        "transcribe": _TranscribeSettings,
+        "diarize": _DiarizeSettings,
+        "score": _ScoreSettings,
+    }[stage]
+    return _service(stage, servicer(engines)), kind.load(**_HERE | {"port": port})
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -22,9 +22,7 @@ from services.gateway.webhooks.outside import Outside
 from services.gateway.webhooks.registry import Registry
 from tests.gateway.engines import eventually
 from tests.gateway.receivers import receiving
-from tests.gateway.test_ledger import MINE, THEIRS, engine, url
-
-__all__ = ["engine", "url"]  # fixtures
+from tests.gateway.test_ledger import MINE, THEIRS
 
 PLACE = Place("inbox", "", (".wav",), MINE, sidecars_required=False)
 ADMIN = Caller(MINE, Role.ADMIN, "1")

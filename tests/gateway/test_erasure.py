@@ -22,9 +22,9 @@ from services.gateway.tables import CallRow, ErasureRow
 from services.gateway.webhooks.event import nobody
 from tests.gateway.conftest import Up, gateway_settings, noise, running, send
 from tests.gateway.engines import Engines, eventually
-from tests.gateway.test_ledger import MINE, engine, ledger, new_call, url
+from tests.gateway.test_ledger import MINE, ledger, new_call
 
-__all__ = ["engine", "ledger", "url"]  # fixtures
+__all__ = ["ledger"]  # a fixture
 
 
 class Failing(LocalStore):

@@ -2,7 +2,6 @@
 
 import contextlib
 import uuid
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,30 +51,6 @@ def new_call(key: str | None = None, tenant: str = MINE) -> NewCall:
         started_at=None,
         idempotency_key=key,
     )
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/calls.db"
-    return _fresh_database(request.getfixturevalue("postgresql"))
-
-
-@pytest.fixture
-def engine(url: str) -> Iterator[sa.Engine]:
-    engine = database.connect(url)
-    database.migrate(engine)
-    yield engine
-    engine.dispose()
-
-
-def _fresh_database(server: str) -> str:
-    name = f"t{uuid.uuid4().hex}"
-    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    admin.dispose()
-    return server.rpartition("/")[0] + f"/{name}"
 
 
 @pytest.fixture

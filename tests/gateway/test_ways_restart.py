@@ -15,9 +15,9 @@ from services.gateway import database
 from services.gateway.tables import ArrivalRow, DeliveryRow, WebhookRow
 from tests.gateway.conftest import noise
 from tests.gateway.engines import Engines, eventually
+from tests.gateway.processes import GatewayProcess
 from tests.gateway.receivers import receiving
 from tests.gateway.test_inbound import inbox, put, settings_of
-from tests.gateway.test_restart import Process
 from tests.gateway.test_webhooks import SETTINGS
 
 __all__ = ["inbox"]  # a fixture
@@ -30,7 +30,7 @@ def test_every_object_is_one_call_and_every_call_is_told_whatever_is_killed(
 ) -> None:
     settings = {**SETTINGS, **settings_of(bucket, inbound_listen=True), "inbound_sweep_seconds": 1}
     # A process of its own has its settings from the environment, the shared ones too.
-    gateway = Process(tmp_path / "data", engines, **settings)
+    gateway = GatewayProcess(tmp_path / "data", engines.targets, **settings)
     moments = random.Random(7)  # noqa: S311
     with receiving() as receiver:
         gateway.start()

@@ -19,8 +19,8 @@ from services.gateway import database
 from services.gateway.tables import DeliveryRow, WebhookRow
 from tests.gateway.conftest import Up, free_port, gateway_settings, noise, running, send
 from tests.gateway.engines import Engines, Flaky, eventually
+from tests.gateway.processes import GatewayProcess
 from tests.gateway.receivers import Receiver, receiving
-from tests.gateway.test_restart import Process
 
 OPEN: dict[str, Any] = {
     "webhook_networks": ("127.0.0.0/8", "::1/128"),
@@ -303,7 +303,7 @@ def test_an_event_survives_kill_9_between_the_record_and_its_delivery(
     engines: Engines, tmp_path: Path
 ) -> None:
     port = free_port()
-    gateway = Process(tmp_path / "data", engines, **SETTINGS)
+    gateway = GatewayProcess(tmp_path / "data", engines.targets, **SETTINGS)
     gateway.start()
     try:
         # Nobody answers there yet.

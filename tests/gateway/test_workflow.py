@@ -60,6 +60,7 @@ def test_a_permanent_error_fails_the_call_at_once(up: Up, stage: str) -> None:
         "code": "invalid_rubric",
         "message": "no such thing",
         "remedy": "Mend it.",
+        "stage": stage,
     }
     assert up.engines.begun[stage] == 1
 

@@ -12,7 +12,7 @@ from services.gateway.calls import Page
 from services.gateway.submission import Submission
 from services.gateway.texts import Note
 
-__all__ = ["CallBody", "PageBody", "UriSubmission"]
+__all__ = ["CallBody", "PageBody", "RetriedBody", "UriSubmission"]
 
 _ID = "01980a4e-2f7c-7c7d-9d52-0a6f3f0c8b11"
 
@@ -47,6 +47,7 @@ class FailureBody(BaseModel):
     code: str = Field(description="The error's stable code.", examples=["unavailable"])
     message: str = Field(description="What is wrong.")
     remedy: str = Field(description="What to do about it.")
+    stage: str | None = Field(description="Where it met the call.", examples=["transcribe"])
 
 
 class CallBody(BaseModel):
@@ -84,6 +85,12 @@ class CallBody(BaseModel):
             external_id=call.external_id,
             notes=list(call.notes),
         )
+
+
+class RetriedBody(BaseModel):
+    """How many calls are analyzed again."""
+
+    retried: int = Field(description="Number of calls.", examples=[12])
 
 
 class PageBody(BaseModel):

@@ -11,6 +11,7 @@ from callscope import __version__
 from services.gateway.access import Authenticate
 from services.gateway.calls import Calls
 from services.gateway.desks import Desks
+from services.gateway.http import deadletters
 from services.gateway.http.export_routes import build_export_routes
 from services.gateway.http.inbound_routes import build_inbound_routes
 from services.gateway.http.problems import ProblemBody, handle_errors
@@ -47,6 +48,7 @@ def build_app(
         build_retention_routes(desks.retention),
     ):
         app.include_router(router)
+    app.include_router(deadletters.build_routes(calls))
     handle_errors(app)
     app.add_middleware(RequestLog)
     return app

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 
 import uvicorn
@@ -21,12 +22,20 @@ class HttpServer:
         host: address to listen on.
         port: 0 takes a free one.
         drain_seconds: how long `stop` lets running requests finish.
+        tls: to speak HTTPS.
 
     Raises:
         Unavailable: the port is taken.
     """
 
-    def __init__(self, app: FastAPI, host: str, port: int, drain_seconds: float) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        host: str,
+        port: int,
+        drain_seconds: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._socket = _bind(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._server = _Server(
@@ -37,6 +46,7 @@ class HttpServer:
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=max(1, round(drain_seconds)),
+                ssl_context_factory=None if tls is None else lambda *_: tls,
             )
         )
         self._running: asyncio.Task[None] | None = None

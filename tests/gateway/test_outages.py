@@ -1,0 +1,110 @@
+"""Database, store or a service away for a while: a clear error or patience, then everything."""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.gateway.conftest import Up, noise, send
+from tests.gateway.engines import Engines, Gate, eventually
+from tests.gateway.line import Line
+
+AWAY = 2.0  # seconds; bench/outages.py takes the 60 of the promise
+
+
+@pytest.fixture
+def line() -> Iterator[Callable[[int], Line]]:
+    """Makes lines to ports, closed at the end."""
+    lines: list[Line] = []
+
+    def make(port: int) -> Line:
+        lines.append(Line(port))
+        return lines[-1]
+
+    yield make
+    for each in lines:
+        each.close()
+
+
+def refused(up: Up) -> dict[str, Any]:
+    """The problem document of an upload that cannot be taken in."""
+    answer = up.upload(noise())
+    assert answer.status_code == 503, answer.text
+    assert int(answer.headers["retry-after"]) >= 1
+    body: dict[str, Any] = answer.json()
+    assert body["code"] == "unavailable"
+    assert body["remedy"]
+    return body
+
+
+def test_a_database_that_is_away_refuses_clearly_and_loses_nothing(
+    start: Callable[..., Up],
+    engines: Engines,
+    fresh_postgresql: str,
+    line: Callable[[int], Line],
+) -> None:
+    head, _, rest = fresh_postgresql.rpartition(":")
+    port, _, name = rest.partition("/")
+    wire = line(int(port))
+    engines.behaviors["transcribe"] = gate = Gate()
+    up = start(
+        database_url=f"{head}:{wire.port}/{name}?connect_timeout=2",
+        stage_attempts=50,
+        retry_seconds=0.2,
+    )
+    calls = [send(up) for _ in range(6)]
+    assert gate.reached.wait(20)
+    files = up.files()
+    wire.cut()
+    assert "database" in refused(up)["detail"]
+    assert up.http.get("/v1/calls").status_code == 503
+    gate.opened.set()  # results come in while there is nowhere to keep them
+    time.sleep(AWAY)
+    assert up.files() == files
+    wire.mend()
+    for call_id in calls:
+        eventually(partial(_is_done, up, call_id), 60)
+    later = send(up)
+    eventually(partial(_is_done, up, later), 60)
+
+
+def test_a_store_that_is_away_refuses_clearly_and_loses_nothing(
+    start: Callable[..., Up], bucket: dict[str, str], line: Callable[[int], Line]
+) -> None:
+    wire = line(int(bucket["s3_endpoint"].rpartition(":")[2]))
+    up = start(**bucket | {"s3_endpoint": f"127.0.0.1:{wire.port}"})
+    before = up.finished(send(up))["id"]
+    wire.cut()
+    assert "bucket" in refused(up)["detail"]
+    answer = up.http.get(f"/v1/calls/{before}/audio")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert up.http.get(f"/v1/calls/{before}/record").is_success  # what needs no store goes on
+    assert up.files() == []
+    wire.mend()
+    assert up.http.get(f"/v1/calls/{before}/audio").content == noise()
+    assert up.finished(send(up))["status"] == "done"
+    assert len(up.http.get("/v1/calls").json()["calls"]) == 2
+
+
+@pytest.mark.parametrize("stage", ["transcribe", "diarize", "score"])
+def test_a_service_that_is_away_is_waited_for_by_all_who_come(
+    start: Callable[..., Up], engines: Engines, line: Callable[[int], Line], stage: str
+) -> None:
+    wire = line(int(engines.targets[f"{stage}_target"].rpartition(":")[2]))
+    targets = engines.targets | {f"{stage}_target": f"127.0.0.1:{wire.port}"}
+    up = start(**targets, stage_attempts=100, retry_seconds=0.1)
+    wire.cut()
+    calls = [send(up) for _ in range(3)]
+    time.sleep(AWAY)
+    assert not any(_is_done(up, call_id) for call_id in calls)
+    wire.mend()
+    for call_id in calls:
+        eventually(partial(_is_done, up, call_id), 60)
+    assert engines.ended == dict.fromkeys(("transcribe", "diarize", "score"), len(calls))
+
+
+def _is_done(up: Up, call_id: str) -> bool:
+    answer = up.http.get(f"/v1/calls/{call_id}")
+    return bool(answer.is_success and answer.json()["status"] == "done")
