@@ -20,6 +20,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tests.gateway.conftest import Up, gateway_settings, noise, running
 from tests.gateway.engines import Engines, serving
@@ -78,7 +79,7 @@ def _timed_upload(port: int, file: Path) -> tuple[float, str]:
     with file.open("rb") as content:
         headers = {"Content-Type": "audio/wav", "Content-Length": str(file.stat().st_size)}
         began = time.perf_counter()
-        connection.request("POST", "/v1/calls", content, headers)
+        connection.request("POST", f"/v1/calls?external_id={uuid4()}", content, headers)
         answer = connection.getresponse()
         seconds = time.perf_counter() - began
     call = json.load(answer)
@@ -132,7 +133,12 @@ def _many_calls(up: Up) -> dict[str, Any]:
 
 
 def _send(up: Up, audio: bytes) -> str:
-    answer = up.http.post("/v1/calls", content=audio, headers={"content-type": "audio/wav"})
+    answer = up.http.post(
+        "/v1/calls",
+        params={"external_id": str(uuid4())},  # the same recording each time
+        content=audio,
+        headers={"content-type": "audio/wav"},
+    )
     answer.raise_for_status()
     return str(answer.json()["id"])
 

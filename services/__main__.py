@@ -11,6 +11,7 @@ import click
 from callscope import __version__
 from callscope.errors import CallscopeError
 from services.deadletters_cli import deadletters
+from services.ingest_cli import export, ingest
 from services.keys_cli import keys
 from services.models_cli import models
 from services.rubric_cli import rubric
@@ -103,6 +104,8 @@ def version() -> None:
 
 cli.add_command(deadletters)
 cli.add_command(keys)
+cli.add_command(export)
+cli.add_command(ingest)
 cli.add_command(models)
 cli.add_command(rubric)
 

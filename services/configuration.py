@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from callscope.serving.settings import ServiceSettings
 from services.diarize.settings import DiarizeSettings
 from services.gateway.settings import GatewaySettings
+from services.gateway_client import ClientSettings
 from services.models_cli import ModelsSettings
 from services.score.settings import ScoreSettings
 from services.transcribe.settings import TranscribeSettings
@@ -26,6 +27,7 @@ SETTINGS: Sequence[type[ServiceSettings]] = (
     ScoreSettings,
     GatewaySettings,
     ModelsSettings,
+    ClientSettings,
 )
 
 _HEAD = """\

@@ -30,8 +30,14 @@ def audio_reader(settings: ServiceSettings) -> AudioReader:
     )
 
 
-def s3_client(settings: ServiceSettings) -> Minio | None:
+def s3_client(
+    settings: ServiceSettings, connections: urllib3.PoolManager | None = None
+) -> Minio | None:
     """The store's client, or None where no endpoint is set. Nothing is sent yet.
+
+    Args:
+        settings: where the store is, and the keys.
+        connections: to use instead of ones that suit short requests.
 
     Raises:
         InvalidSetting: the endpoint is no host:port.
@@ -47,7 +53,9 @@ def s3_client(settings: ServiceSettings) -> Minio | None:
             secret_key=secret,
             secure=settings.s3_secure,
             # minio's own default waits five minutes for a connection
-            http_client=urllib3.PoolManager(
+            http_client=connections
+            or urllib3.PoolManager(
+                maxsize=16,  # connections kept: several threads share the client
                 timeout=urllib3.Timeout(connect=5, read=60),
                 retries=urllib3.Retry(3, backoff_factor=0.3, status_forcelist=(502, 503, 504)),
             ),

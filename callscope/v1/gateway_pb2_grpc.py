@@ -85,6 +85,81 @@ class GatewayStub:
                 request_serializer=callscope_dot_v1_dot_gateway__pb2.DeleteCallRequest.SerializeToString,
                 response_deserializer=callscope_dot_v1_dot_gateway__pb2.DeleteCallResponse.FromString,
                 _registered_method=True)
+        self.ListArrivals = channel.unary_unary(
+                '/callscope.v1.Gateway/ListArrivals',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.ListArrivalsRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.ListArrivalsResponse.FromString,
+                _registered_method=True)
+        self.RetryArrival = channel.unary_unary(
+                '/callscope.v1.Gateway/RetryArrival',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.RetryArrivalRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.RetryArrivalResponse.FromString,
+                _registered_method=True)
+        self.CreateWebhook = channel.unary_unary(
+                '/callscope.v1.Gateway/CreateWebhook',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.CreateWebhookRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.CreateWebhookResponse.FromString,
+                _registered_method=True)
+        self.ListWebhooks = channel.unary_unary(
+                '/callscope.v1.Gateway/ListWebhooks',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.ListWebhooksRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.ListWebhooksResponse.FromString,
+                _registered_method=True)
+        self.GetWebhook = channel.unary_unary(
+                '/callscope.v1.Gateway/GetWebhook',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.GetWebhookRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.GetWebhookResponse.FromString,
+                _registered_method=True)
+        self.UpdateWebhook = channel.unary_unary(
+                '/callscope.v1.Gateway/UpdateWebhook',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.UpdateWebhookRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.UpdateWebhookResponse.FromString,
+                _registered_method=True)
+        self.DeleteWebhook = channel.unary_unary(
+                '/callscope.v1.Gateway/DeleteWebhook',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.DeleteWebhookRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.DeleteWebhookResponse.FromString,
+                _registered_method=True)
+        self.RotateWebhookSecret = channel.unary_unary(
+                '/callscope.v1.Gateway/RotateWebhookSecret',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.RotateWebhookSecretRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.RotateWebhookSecretResponse.FromString,
+                _registered_method=True)
+        self.PingWebhook = channel.unary_unary(
+                '/callscope.v1.Gateway/PingWebhook',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.PingWebhookRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.PingWebhookResponse.FromString,
+                _registered_method=True)
+        self.ListDeliveries = channel.unary_unary(
+                '/callscope.v1.Gateway/ListDeliveries',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.ListDeliveriesRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.ListDeliveriesResponse.FromString,
+                _registered_method=True)
+        self.RetryDelivery = channel.unary_unary(
+                '/callscope.v1.Gateway/RetryDelivery',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.RetryDeliveryRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.RetryDeliveryResponse.FromString,
+                _registered_method=True)
+        self.GetVcon = channel.unary_unary(
+                '/callscope.v1.Gateway/GetVcon',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.GetVconRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.GetVconResponse.FromString,
+                _registered_method=True)
+        self.ExportRecords = channel.unary_stream(
+                '/callscope.v1.Gateway/ExportRecords',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.ExportRecordsRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.ExportRecordsResponse.FromString,
+                _registered_method=True)
+        self.GetRetention = channel.unary_unary(
+                '/callscope.v1.Gateway/GetRetention',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.GetRetentionRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.GetRetentionResponse.FromString,
+                _registered_method=True)
+        self.SetRetention = channel.unary_unary(
+                '/callscope.v1.Gateway/SetRetention',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.SetRetentionRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.SetRetentionResponse.FromString,
+                _registered_method=True)
 
 
 class GatewayServicer:
@@ -162,6 +237,111 @@ class GatewayServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListArrivals(self, request, context):
+        """Lists what arrived in the inbound bucket, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryArrival(self, request, context):
+        """Takes in again what was refused from the inbound bucket.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateWebhook(self, request, context):
+        """Has a URL told what happens to calls.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhooks(self, request, context):
+        """Lists webhooks, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetWebhook(self, request, context):
+        """Gives one webhook.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateWebhook(self, request, context):
+        """Changes a webhook; what waits is sent at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteWebhook(self, request, context):
+        """Forgets a webhook, with its deliveries.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateWebhookSecret(self, request, context):
+        """Gives a webhook a new secret; for a while the old one signs as well.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PingWebhook(self, request, context):
+        """Sends a webhook an event that says nothing, to try it out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeliveries(self, request, context):
+        """Lists what was sent to a webhook, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryDelivery(self, request, context):
+        """Sends an event once more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetVcon(self, request, context):
+        """Gives a finished call as vCon (draft-ietf-vcon-vcon-core).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportRecords(self, request, context):
+        """Sends the records of a stretch of time as a file's bytes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRetention(self, request, context):
+        """Says how long calls are kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetRetention(self, request, context):
+        """Sets how long calls are kept, instead of the gateway's settings.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GatewayServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -214,6 +394,81 @@ def add_GatewayServicer_to_server(servicer, server):
                     servicer.DeleteCall,
                     request_deserializer=callscope_dot_v1_dot_gateway__pb2.DeleteCallRequest.FromString,
                     response_serializer=callscope_dot_v1_dot_gateway__pb2.DeleteCallResponse.SerializeToString,
+            ),
+            'ListArrivals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListArrivals,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.ListArrivalsRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.ListArrivalsResponse.SerializeToString,
+            ),
+            'RetryArrival': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryArrival,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.RetryArrivalRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.RetryArrivalResponse.SerializeToString,
+            ),
+            'CreateWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateWebhook,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.CreateWebhookRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.CreateWebhookResponse.SerializeToString,
+            ),
+            'ListWebhooks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhooks,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.ListWebhooksRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.ListWebhooksResponse.SerializeToString,
+            ),
+            'GetWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWebhook,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.GetWebhookRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.GetWebhookResponse.SerializeToString,
+            ),
+            'UpdateWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateWebhook,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.UpdateWebhookRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.UpdateWebhookResponse.SerializeToString,
+            ),
+            'DeleteWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteWebhook,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.DeleteWebhookRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.DeleteWebhookResponse.SerializeToString,
+            ),
+            'RotateWebhookSecret': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateWebhookSecret,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.RotateWebhookSecretRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.RotateWebhookSecretResponse.SerializeToString,
+            ),
+            'PingWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.PingWebhook,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.PingWebhookRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.PingWebhookResponse.SerializeToString,
+            ),
+            'ListDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeliveries,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.ListDeliveriesRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.ListDeliveriesResponse.SerializeToString,
+            ),
+            'RetryDelivery': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryDelivery,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.RetryDeliveryRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.RetryDeliveryResponse.SerializeToString,
+            ),
+            'GetVcon': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetVcon,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.GetVconRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.GetVconResponse.SerializeToString,
+            ),
+            'ExportRecords': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportRecords,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.ExportRecordsRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.ExportRecordsResponse.SerializeToString,
+            ),
+            'GetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRetention,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.GetRetentionRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.GetRetentionResponse.SerializeToString,
+            ),
+            'SetRetention': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetRetention,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.SetRetentionRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.SetRetentionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -487,6 +742,411 @@ class Gateway:
             '/callscope.v1.Gateway/DeleteCall',
             callscope_dot_v1_dot_gateway__pb2.DeleteCallRequest.SerializeToString,
             callscope_dot_v1_dot_gateway__pb2.DeleteCallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListArrivals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/ListArrivals',
+            callscope_dot_v1_dot_gateway__pb2.ListArrivalsRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.ListArrivalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryArrival(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/RetryArrival',
+            callscope_dot_v1_dot_gateway__pb2.RetryArrivalRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.RetryArrivalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/CreateWebhook',
+            callscope_dot_v1_dot_gateway__pb2.CreateWebhookRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.CreateWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhooks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/ListWebhooks',
+            callscope_dot_v1_dot_gateway__pb2.ListWebhooksRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.ListWebhooksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/GetWebhook',
+            callscope_dot_v1_dot_gateway__pb2.GetWebhookRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.GetWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/UpdateWebhook',
+            callscope_dot_v1_dot_gateway__pb2.UpdateWebhookRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.UpdateWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/DeleteWebhook',
+            callscope_dot_v1_dot_gateway__pb2.DeleteWebhookRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.DeleteWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateWebhookSecret(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/RotateWebhookSecret',
+            callscope_dot_v1_dot_gateway__pb2.RotateWebhookSecretRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.RotateWebhookSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PingWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/PingWebhook',
+            callscope_dot_v1_dot_gateway__pb2.PingWebhookRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.PingWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/ListDeliveries',
+            callscope_dot_v1_dot_gateway__pb2.ListDeliveriesRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.ListDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryDelivery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/RetryDelivery',
+            callscope_dot_v1_dot_gateway__pb2.RetryDeliveryRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.RetryDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetVcon(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/GetVcon',
+            callscope_dot_v1_dot_gateway__pb2.GetVconRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.GetVconResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/callscope.v1.Gateway/ExportRecords',
+            callscope_dot_v1_dot_gateway__pb2.ExportRecordsRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.ExportRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/GetRetention',
+            callscope_dot_v1_dot_gateway__pb2.GetRetentionRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.GetRetentionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/SetRetention',
+            callscope_dot_v1_dot_gateway__pb2.SetRetentionRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.SetRetentionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,6 +26,12 @@ class Action(StrEnum):
     CREATE_KEY = "create_key"
     ROTATE_KEY = "rotate_key"
     REVOKE_KEY = "revoke_key"
+    ERASE_AUDIO = "erase_audio"
+    SET_RETENTION = "set_retention"
+    CREATE_WEBHOOK = "create_webhook"
+    CHANGE_WEBHOOK = "change_webhook"
+    ROTATE_WEBHOOK = "rotate_webhook"
+    DELETE_WEBHOOK = "delete_webhook"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from uuid import UUID
 from callscope.errors import CallNotFound, CallscopeError
 from callscope.pipeline import AnalyzeOptions
 from callscope.types import Recording
+from services.gateway.texts import Note
 
 __all__ = ["Call", "CallStatus", "Lane", "Problem", "arrived_at", "checked_id", "new_id"]
 
@@ -57,6 +58,7 @@ class Call:
     """A call without its record. `stage` and `progress` are known where it is being analyzed.
 
     `run` is the number of the analysis it is in, or was in last: a retry begins another.
+    `external_id` is the sender's own; `notes` say what could not be read about the call.
     """
 
     id: str
@@ -70,6 +72,8 @@ class Call:
     problem: Problem | None
     created_at: datetime
     updated_at: datetime
+    external_id: str | None = None
+    notes: tuple[Note, ...] = ()
     stage: str | None = None
     progress: float = 0.0  # share of the whole work, 0 to 1
 

@@ -11,6 +11,7 @@ from services.gateway import metrics
 from services.gateway.access import Caller, Permission
 from services.gateway.call import Call, CallStatus, checked_id
 from services.gateway.deadletters import DeadLetters
+from services.gateway.erasure import Eraser
 from services.gateway.intake import Intake
 from services.gateway.ledger import Ledger
 from services.gateway.progress import Board
@@ -58,6 +59,7 @@ class Calls:
     ledger: Ledger
     store: BlobStore
     board: Board
+    eraser: Eraser
     cancel: Callable[[Call], None]
     dead_letters: DeadLetters
     enqueue: Callable[[Call], None]
@@ -181,21 +183,18 @@ class Calls:
         return Audio(self.store, key, self.store.size(key))
 
     def delete(self, caller: Caller, call_id: str) -> None:
-        """Stop the call's analysis and remove audio, transcript and record.
-
-        The row goes last: a removal that was cut short is completed by asking again.
+        """Remove audio, transcript and every version of the record, and stop the analysis.
 
         Raises:
             CallNotFound: the caller's tenant has no call of that id.
         """
         caller.require(Permission.MANAGE)
         call = self.ledger.get(caller.tenant, call_id)
-        key = self.ledger.blob(call.tenant, call.id)
+        # First, since a workflow whose call is gone ends by itself, should we not get to stop it.
+        self.eraser.erase(call.tenant, call.id, caller.actor)
         if not call.status.final:
             self.cancel(call)
             metrics.CALLS.labels(CallStatus.CANCELLED).inc()
-        self.store.remove(key)
-        self.ledger.remove(call.tenant, call.id, caller.actor)
         self.board.clear(call.id)
 
     async def watch(self, caller: Caller, call_id: str) -> AsyncGenerator[Call, None]:

@@ -92,12 +92,32 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
     """
     config = Config()
     config.set_main_option("script_location", str(files("services.gateway") / "migrations"))
-    with answering(), engine.begin() as connection:
+    with answering(), _unbound(engine) as connection, connection.begin():
         if engine.dialect.name == "postgresql":
             lock = sa.func.pg_advisory_xact_lock(sa.func.hashtext("callscope migrations"))
             connection.execute(sa.select(lock))
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
+
+
+@contextlib.contextmanager
+def _unbound(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection on which SQLite's foreign keys sleep.
+
+    SQLite changes a column by building the table anew and dropping the old one, and a drop with
+    foreign keys at work deletes all rows first, and with them every record and artifact.
+    """
+    with engine.connect() as connection:
+        if engine.dialect.name != "sqlite":
+            yield connection
+            return
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        connection.commit()
+        try:
+            yield connection
+        finally:
+            connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+            connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
@@ -108,5 +128,6 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
         "synchronous=FULL",
         f"busy_timeout={_BUSY_MILLISECONDS}",
         "foreign_keys=ON",
+        "secure_delete=ON",  # what is erased is overwritten
     ):
         connection.execute(f"PRAGMA {pragma}")

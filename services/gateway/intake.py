@@ -7,22 +7,32 @@ be removed (`Intake.recover`), or the call is there and will be completed (`Work
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from callscope.audio import AudioLimits, AudioReader, probe
 from callscope.errors import Conflict, DeadlineExceeded, Unavailable, UnknownChannel
 from callscope.pipeline import AnalyzeOptions, RubricSource
 from callscope.types import AudioSource, MediaInfo
+from services.gateway import metrics
 from services.gateway.call import Call, new_id
+from services.gateway.facts import FactReader, Said, Source
 from services.gateway.ledger import Ledger, NewCall
 from services.gateway.store import BlobStore, Inbox, Incoming
 from services.gateway.submission import Submission
+from services.gateway.texts import sound_file_name
 
 __all__ = ["Intake"]
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20  # bytes copied at a time
+_NEW_KEY = "Use a new key for a new recording."
+_NEW_ID = "Send it under an id of its own, or delete that call first."
+_OWN_ID = (
+    "Rescore that call to analyze it otherwise, or give this one an external_id of its own if it "
+    "is another call."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,7 @@ class Intake:
         reader: opens recordings that are sent by URI.
         limits: what a recording may be at most.
         default_rubric: for calls that name none.
+        facts: how file names are read.
         check_rubric: raises what is wrong with a rubric.
         enqueue: hands a call to the workflow; doing so twice is doing it once.
     """
@@ -46,6 +57,7 @@ class Intake:
     reader: AudioReader
     limits: AudioLimits
     default_rubric: str
+    facts: FactReader
     check_rubric: Callable[[RubricSource], object]
     enqueue: Callable[[Call], None]
 
@@ -74,6 +86,9 @@ class Intake:
             ForbiddenUri, AudioNotFound, Unavailable: as `AudioReader.open`.
             CallscopeError: as `accept`.
         """
+        if submission.file_name is None:
+            submission = submission.model_copy(update={"file_name": _name_in(uri)})
+        submission = self.facts.complete(submission)
         options = self._options(submission)
         audio = AudioSource(uri=uri)
         with self.reader.open(audio, folder) as source, self.begin(tenant) as incoming:
@@ -81,16 +96,30 @@ class Intake:
                 incoming.write(block)
             return self._accept(incoming, submission, options, key)
 
-    def accept(self, incoming: Incoming, submission: Submission, key: str | None) -> Call:
+    def accept(
+        self,
+        incoming: Incoming,
+        submission: Submission,
+        key: str | None,
+        said: Sequence[Said] = (),
+    ) -> Call:
         """Accept what has arrived: when this returns, the call is durable and will be analyzed.
+
+        Args:
+            incoming: what has arrived.
+            submission: what its sender asks for.
+            key: the idempotency key.
+            said: what is known of it besides.
 
         Raises:
             InvalidAudio, AudioTooLarge, AudioTooLong: no recording that can be analyzed.
             UnknownChannel: the recording has no such agent's channel.
             InvalidRubric, RubricNotFound: where the score service could be asked.
-            Conflict: the idempotency key was used for something else.
+            Conflict: the idempotency key, the external id or the recording itself is known, and
+                not everything is as it was.
             Unavailable: disk, store or database fail.
         """
+        submission = self.facts.complete(submission, said)
         return self._accept(incoming, submission, self._options(submission), key)
 
     def recover(self) -> None:
@@ -123,7 +152,11 @@ class Intake:
             metadata=submission.metadata,
             started_at=submission.started_at,
             idempotency_key=key,
+            external_id=submission.external_id,
+            notes=submission.notes,
         )
+        if (known := self._known(new)) is not None:
+            return known
         self.store.keep(incoming.path, new.blob)
         try:
             added = self.ledger.add(new)
@@ -132,8 +165,12 @@ class Intake:
             raise
         if not added:
             self.store.remove(new.blob)
-            return self._same(new)
+            if (known := self._known(new)) is None:  # deleted in this very moment
+                raise Unavailable("the call could not be entered; send it again", retry_after=1)
+            return known
         call = self.ledger.get(new.tenant, new.id)
+        for note in new.notes:
+            metrics.FACTS_UNREAD.labels(_known_source(note.source)).inc()
         self.enqueue(call)
         return call
 
@@ -146,23 +183,45 @@ class Intake:
             )
         return media
 
-    def _same(self, new: NewCall) -> Call:
-        """The call that was sent before with the same key, if it is the same in all."""
-        key = new.idempotency_key
-        before = None if key is None else self.ledger.by_key(new.tenant, key)
-        if before is None:  # deleted in this very moment
-            raise Unavailable("the call could not be entered; send it again", retry_after=1)
-        for what, same in {
-            "recording": before.recording.sha256 == new.media.sha256,
-            "options": before.options == new.options,
-            "metadata": before.recording.metadata == new.metadata,
-            "start": before.recording.started_at == new.started_at,
-        }.items():
-            if not same:
-                raise Conflict(
-                    f"the idempotency key was used for call {before.id} with another {what}"
-                )
-        return before
+    def _known(self, new: NewCall) -> Call | None:
+        """The call that was sent before and is this one, if there is one.
+
+        Raises:
+            Conflict: it is this one by its key, its id or its recording, and something differs.
+        """
+        key, ledger = new.idempotency_key, self.ledger
+        if key is not None and (before := ledger.by_key(new.tenant, key)) is not None:
+            return _same(new, before, "the idempotency key was used for call {}", _NEW_KEY)
+        if new.external_id is not None:
+            before = ledger.by_external_id(new.tenant, new.external_id)
+            return before and _same(new, before, "the external id is that of call {}", _NEW_ID)
+        before = ledger.by_recording(new.tenant, new.media.sha256)
+        return before and _same(new, before, "the recording is that of call {}", _OWN_ID)
+
+
+def _same(new: NewCall, before: Call, how: str, remedy: str) -> Call:
+    for what, same in {
+        "recording": before.recording.sha256 == new.media.sha256,
+        "external id": new.external_id in (None, before.external_id),
+        "options": before.options == new.options,
+        "metadata": before.recording.metadata == new.metadata,
+        "start": before.recording.started_at == new.started_at,
+    }.items():
+        if not same:
+            raise Conflict(f"{how.format(before.id)}, with another {what}", remedy=remedy)
+    return before
+
+
+def _name_in(uri: str) -> str | None:
+    """The recording's name with its folders, as the URI has it."""
+    scheme, _, rest = uri.partition("://")
+    name = rest.partition("/")[2]
+    return sound_file_name(unquote(name) if scheme.lower() == "file" else name)
+
+
+def _known_source(name: str) -> str:
+    """A note's source as a metric's label: senders may write what they like, labels are few."""
+    return name if name in set(Source) else "other"
 
 
 def _blob_key(tenant: str, call_id: str) -> str:

@@ -18,6 +18,7 @@ from services.gateway.call import Call, CallStatus, Problem
 from services.gateway.database import transaction, upsert
 from services.gateway.ledger import to_call
 from services.gateway.tables import ArtifactRow, CallRow, RecordRow
+from services.gateway.webhooks.event import Announce, EventType, Happening, new_event_id, nobody
 
 __all__ = ["Journal"]
 
@@ -35,11 +36,15 @@ class Journal:
     Args:
         engine: the database.
         uri: from a store's key to the URI under which services find the audio.
+        announce: tells webhooks, in the transaction in which something happens.
     """
 
-    def __init__(self, engine: sa.Engine, uri: Callable[[str], str]) -> None:
+    def __init__(
+        self, engine: sa.Engine, uri: Callable[[str], str], announce: Announce = nobody
+    ) -> None:
         self._engine = engine
         self._uri = uri
+        self._announce = announce
 
     def call(self, call_id: str) -> Call:
         """The call; raises `CallNotFound` where it is gone."""
@@ -73,7 +78,12 @@ class Journal:
 
     def fail(self, call_id: str, problem: Problem) -> bool:
         """The call is given up; False where it was final or gone already."""
-        return self._move(call_id, status=CallStatus.FAILED, problem=asdict(problem))
+        failed = {"status": CallStatus.FAILED, "problem": asdict(problem)}
+        with transaction(self._engine) as session:
+            if not _update(session, call_id, updated_at=datetime.now(UTC), **failed):
+                return False
+            self._tell(session, call_id, EventType.FAILED, problem.code)
+            return True
 
     def keep(self, call_id: str, stage: str, value: object) -> None:
         """Keep what a stage made; raises `CallNotFound` where the call is gone."""
@@ -119,7 +129,17 @@ class Journal:
                 return False
             session.add(row)
             session.execute(sa.delete(ArtifactRow).where(_artifact(call_id, consumed)))
+            self._tell(session, call_id, EventType.DONE)
             return True
+
+    def _tell(
+        self, session: Session, call_id: str, event: EventType, problem: str | None = None
+    ) -> None:
+        row = session.get_one(CallRow, call_id)
+        happening = Happening(
+            new_event_id(), event, datetime.now(UTC), call_id, row.external_id, problem
+        )
+        self._announce(session, row.tenant, happening)
 
     def _move(self, call_id: str, **values: Any) -> bool:
         with transaction(self._engine) as session:

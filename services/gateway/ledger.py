@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
-from callscope.errors import CallNotFound, NotReady
+from callscope.errors import AudioNotFound, CallNotFound, NotReady
 from callscope.pipeline import AnalyzeOptions
 from callscope.types import CallRecord, MediaInfo, Recording
 from services.gateway.archive import unpack
-from services.gateway.audit import Action, note
 from services.gateway.call import Call, CallStatus, Lane, Problem, checked_id
 from services.gateway.database import transaction
 from services.gateway.tables import CallRow, RecordRow
+from services.gateway.texts import Note
 
 __all__ = ["Ledger", "NewCall", "to_call"]
 
@@ -25,7 +25,11 @@ _OPTIONS = TypeAdapter(AnalyzeOptions)
 
 @dataclass(frozen=True, slots=True)
 class NewCall:
-    """What is known of a call when it is accepted; `blob` is the store's key of the audio."""
+    """What is known of a call when it is accepted; `blob` is the store's key of the audio.
+
+    A tenant has one call of each `identity`: the sender's id of the call or, without one, the
+    recording itself.
+    """
 
     id: str
     tenant: str
@@ -36,6 +40,15 @@ class NewCall:
     metadata: Mapping[str, str]
     started_at: str | None
     idempotency_key: str | None
+    external_id: str | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """What makes it this call and no other of its tenant's."""
+        if self.external_id is not None:
+            return f"id:{self.external_id}"
+        return f"sha256:{self.media.sha256}"
 
 
 class Ledger:
@@ -54,7 +67,7 @@ class Ledger:
         self._uri = uri
 
     def add(self, new: NewCall) -> bool:
-        """Enter an accepted call; False where its tenant has used its idempotency key."""
+        """Enter an accepted call; False where its tenant has used its key, or has it already."""
         now = datetime.now(UTC)
         row = CallRow(
             id=new.id,
@@ -63,10 +76,13 @@ class Ledger:
             status=CallStatus.QUEUED,
             run=1,
             idempotency_key=new.idempotency_key,
+            external_id=new.external_id,
+            identity=new.identity,
             blob=new.blob,
             **asdict(new.media),
             started_at=new.started_at,
             facts=dict(new.metadata),
+            notes=[note.model_dump() for note in new.notes],
             options=_OPTIONS.dump_python(new.options, mode="json"),
             created_at=now,
             updated_at=now,
@@ -94,16 +110,32 @@ class Ledger:
         return None
 
     def blob(self, tenant: str, call_id: str) -> str:
-        """The store's key of the call's audio; raises as `get`."""
+        """The store's key of the call's audio.
+
+        Raises:
+            CallNotFound: as `get`.
+            AudioNotFound: the audio has been erased.
+        """
         with transaction(self._engine) as session:
-            return _row(session, tenant, call_id).blob
+            blob = _row(session, tenant, call_id).blob
+        if blob is None:
+            raise AudioNotFound(
+                f"the audio of call {call_id} has been erased",
+                remedy="Transcript and record are still there.",
+            )
+        return blob
 
     def by_key(self, tenant: str, idempotency_key: str) -> Call | None:
         """The call that was sent with this key, if one was."""
-        query = sa.select(CallRow).filter_by(tenant=tenant, idempotency_key=idempotency_key)
-        with transaction(self._engine) as session:
-            row = session.scalars(query).one_or_none()
-            return None if row is None else to_call(row, self._uri)
+        return self._first(CallRow.tenant == tenant, CallRow.idempotency_key == idempotency_key)
+
+    def by_external_id(self, tenant: str, external_id: str) -> Call | None:
+        """The call that its sender calls so, if there is one."""
+        return self._first(CallRow.tenant == tenant, CallRow.identity == f"id:{external_id}")
+
+    def by_recording(self, tenant: str, sha256: str) -> Call | None:
+        """The first call with that very recording, if there is one."""
+        return self._first(CallRow.tenant == tenant, CallRow.sha256 == sha256)
 
     def page(
         self, tenant: str, limit: int, before: str | None, status: CallStatus | None
@@ -116,13 +148,6 @@ class Ledger:
             query = query.filter_by(status=status)
         with transaction(self._engine) as session:
             return [to_call(row, self._uri) for row in session.scalars(query.limit(limit))]
-
-    def remove(self, tenant: str, call_id: str, actor: str) -> None:
-        """Remove the call with its artifacts and records, and note who did."""
-        with transaction(self._engine) as session:
-            removed = sa.delete(CallRow).filter_by(tenant=tenant, id=call_id)
-            if session.execute(removed.returning(CallRow.id)).scalar() is not None:
-                note(session, tenant, actor, Action.DELETE_CALL, call_id)
 
     def record(self, tenant: str, call_id: str) -> CallRecord:
         """The newest version of a call's record.
@@ -142,12 +167,18 @@ class Ledger:
             raise NotReady(f"call {call_id} failed: {problem['message']}", remedy=problem["remedy"])
         raise NotReady(f"call {call_id} is {status}; its record is not there yet")
 
+    def _first(self, *conditions: sa.ColumnElement[bool]) -> Call | None:
+        query = sa.select(CallRow).where(*conditions).order_by(CallRow.id).limit(1)
+        with transaction(self._engine) as session:
+            row = session.scalars(query).one_or_none()
+            return None if row is None else to_call(row, self._uri)
+
 
 def to_call(row: CallRow, uri: Callable[[str], str]) -> Call:
     """The call that a row keeps."""
     recording = Recording(
         id=row.id,
-        uri=uri(row.blob),
+        uri=None if row.blob is None else uri(row.blob),
         sha256=row.sha256,
         duration=row.duration,
         sample_rate=row.sample_rate,
@@ -169,6 +200,8 @@ def to_call(row: CallRow, uri: Callable[[str], str]) -> Call:
         problem=None if row.problem is None else Problem(**row.problem),
         created_at=row.created_at,
         updated_at=row.updated_at,
+        external_id=row.external_id,
+        notes=tuple(Note(**each) for each in row.notes),
         progress=1.0 if status is CallStatus.DONE else 0.0,
     )
 

@@ -7,7 +7,16 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from callscope.errors import Unavailable
 
-__all__ = ["CALLS", "CALL_SECONDS", "RETRIES", "watch_queue"]
+__all__ = [
+    "ARRIVALS",
+    "CALLS",
+    "CALL_SECONDS",
+    "DELIVERIES",
+    "ERASED",
+    "FACTS_UNREAD",
+    "RETRIES",
+    "watch_queue",
+]
 
 CALLS = Counter("callscope_calls", "Calls by what became of them.", ("outcome",))
 CALL_SECONDS = Histogram(
@@ -18,6 +27,14 @@ CALL_SECONDS = Histogram(
 RETRIES = Counter(
     "callscope_stage_retries", "Attempts at a stage that will be repeated.", ("stage", "reason")
 )
+FACTS_UNREAD = Counter(
+    "callscope_facts_unread", "Facts about calls that could not be read.", ("source",)
+)
+ARRIVALS = Counter(
+    "callscope_arrivals", "Objects of the inbound bucket by what became of them.", ("outcome",)
+)
+DELIVERIES = Counter("callscope_webhook_attempts", "Attempts to tell a webhook.", ("outcome",))
+ERASED = Counter("callscope_erased", "What was erased, by what and why.", ("what", "reason"))
 _QUEUE_DEPTH = Gauge("callscope_queue_depth", "Accepted calls that wait to be analyzed.")
 
 

@@ -15,10 +15,13 @@ from callscope.serving.server import Service
 from callscope.serving.work import Context
 from callscope.v1 import gateway_pb2 as pb
 from callscope.v1 import gateway_pb2_grpc
+from callscope.vcon import to_vcon
 from callscope.wire import to_proto
 from services.gateway.access import Authenticate, Caller
 from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Calls
+from services.gateway.desk_servicer import DeskServicer
+from services.gateway.desks import Desks
 from services.gateway.settings import GatewaySettings
 from services.gateway.submission import Submission
 from services.gateway.wiring import Gateway
@@ -44,18 +47,19 @@ def build(settings: GatewaySettings) -> Service:
         name=settings.service,
         grpc_services=("callscope.v1.Gateway",),
         register=lambda server: gateway_pb2_grpc.add_GatewayServicer_to_server(
-            GatewayServicer(gateway.calls, gateway.authenticate), server
+            GatewayServicer(gateway.calls, gateway.desks, gateway.authenticate), server
         ),
         lifespan=gateway.lifespan,
         drain=gateway.drain,
     )
 
 
-class GatewayServicer(gateway_pb2_grpc.GatewayServicer):
+class GatewayServicer(DeskServicer):
     """Converts messages; what is done with them is in `Calls`."""
 
-    def __init__(self, calls: Calls, authenticate: Authenticate) -> None:
+    def __init__(self, calls: Calls, desks: Desks, authenticate: Authenticate) -> None:
         self._calls = calls
+        self._desks = desks
         self._authenticate = authenticate
 
     async def _caller(self, context: Context) -> Caller:
@@ -128,6 +132,14 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServicer):
         caller = await self._caller(context)
         record = await asyncio.to_thread(self._calls.record, caller, request.id)
         return pb.GetRecordResponse(record=to_proto(record))
+
+    async def GetVcon(  # noqa: N802
+        self, request: pb.GetVconRequest, context: Context
+    ) -> pb.GetVconResponse:
+        """A finished call as vCon."""
+        caller = await self._caller(context)
+        record = await asyncio.to_thread(self._calls.record, caller, request.id)
+        return pb.GetVconResponse(vcon=to_vcon(record))
 
     async def ListDeadLetters(  # noqa: N802
         self, request: pb.ListDeadLettersRequest, context: Context
@@ -202,6 +214,12 @@ def _submission(request: pb.SubmitCallRequest | pb.UploadHeader) -> Submission:
             "metadata": dict(request.metadata),
             "started_at": _given(request, "started_at"),
             "lane": _lane(request.lane),
+            "external_id": _given(request, "external_id"),
+            "file_name": _given(request, "file_name"),
+            "notes": [
+                {"source": note.source, "fact": _given(note, "fact"), "reason": note.reason}
+                for note in request.notes
+            ],
         }
     )
 
@@ -234,6 +252,8 @@ def _message(call: Call) -> pb.Call:
         created_at=_timestamp(call.created_at),
         updated_at=_timestamp(call.updated_at),
         lane=_LANE[call.lane],
+        external_id=call.external_id,
+        notes=[pb.Note(**note.model_dump()) for note in call.notes],
     )
     if call.problem is not None:
         message.problem.CopyFrom(pb.Problem(**asdict(call.problem)))

@@ -1,9 +1,12 @@
 """The gateway's settings."""
 
+from ipaddress import ip_network
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from callscope.serving.settings import ServiceSettings
 
@@ -109,6 +112,126 @@ class GatewaySettings(ServiceSettings):
         "the same database goes on with its calls; the same for all of them.",
     )
     default_rubric: str = Field("general", description="Rubric of calls that name none.")
+    public_url: str = Field(
+        "",
+        description="Address under which others reach the REST API, for links in events; empty "
+        "makes them paths.",
+    )
+    name_pattern: str | None = Field(
+        None,
+        description="Regular expression that a whole file name matches, folders included; its "
+        "named groups become facts: (.*/)?(?P<agent>[^_]+)_(?P<started_at>[0-9TZ]+)[.]wav. Empty "
+        "reads no names.",
+    )
+    time_format: str | None = Field(
+        None,
+        description="How file names, sidecars and tables write times that are not ISO 8601, as "
+        "Python's strptime has it: %d.%m.%Y-%H.%M.%S.",
+    )
+    time_zone: str | None = Field(
+        None,
+        description="Where clocks stood that wrote times without an offset, such as Europe/Berlin; "
+        "empty does not read such times.",
+    )
+    inbound_bucket: str | None = Field(
+        None,
+        description="Bucket of the S3 server whose recordings are taken in as they arrive; empty "
+        "for none.",
+    )
+    inbound_prefix: str = Field(
+        "", description="What the names of inbound recordings begin with; empty for all."
+    )
+    inbound_suffixes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (
+            ".wav",
+            ".mp3",
+            ".flac",
+            ".ogg",
+            ".opus",
+            ".m4a",
+            ".mp4",
+            ".aac",
+            ".amr",
+            ".gsm",
+            ".au",
+            ".wma",
+            ".webm",
+        ),
+        description="What the names of inbound recordings end with, separated by commas.",
+    )
+    inbound_sidecar: Literal["if_present", "required"] = Field(
+        "if_present",
+        description="Whether an inbound recording waits for its sidecar, call.wav.json or "
+        "call.json.",
+    )
+    inbound_tenant: str = Field("default", description="Whose the inbound recordings are.")
+    inbound_listen: bool = Field(
+        True,
+        description="Listen to the inbound bucket over a connection that stays open; MinIO knows "
+        "how, Amazon S3 does not.",
+    )
+    inbound_sweep_seconds: float = Field(
+        300, gt=0, description="Seconds between two looks through the whole inbound bucket."
+    )
+    inbound_token: SecretStr | None = Field(
+        None,
+        description="What bucket notifications sent to /v1/bucket-events must carry as their "
+        "bearer token; empty refuses them all.",
+    )
+    webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Networks that are not public and that webhooks may reach all the same, "
+        "without TLS too, separated by commas: 10.1.0.0/16.",
+    )
+    webhook_timeout: float = Field(
+        15, gt=0, description="Seconds a webhook's receiver has to answer."
+    )
+    webhook_attempts: int = Field(
+        12, gt=0, description="How often an event is sent to a webhook that does not take it."
+    )
+    webhook_retry_seconds: float = Field(
+        5,
+        gt=0,
+        description="Pause before the second attempt; each further one is four times as long, and "
+        "6 hours at most.",
+    )
+    audio_days: int | None = Field(
+        None,
+        gt=0,
+        description="Days after which a call's audio is erased, where its tenant has no setting of "
+        "its own; empty keeps it.",
+    )
+    record_days: int | None = Field(
+        None,
+        gt=0,
+        description="Days after which a whole call is erased, where its tenant has no setting of "
+        "its own; empty keeps it.",
+    )
+    retention_sweep_seconds: float = Field(
+        3600, gt=0, description="Seconds between two looks for what is to be erased."
+    )
+
+    @field_validator("inbound_suffixes", "webhook_networks", mode="before")
+    @classmethod
+    def _split_list(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            ip_network(each)
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_zone(cls, value: str | None) -> str | None:
+        try:
+            return value if value is None else ZoneInfo(value).key
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("no time zone of that name") from None
 
     def store_root(self) -> Path:
         """The folder of recordings that the transcribe and diarize services must be let into."""

@@ -20,15 +20,15 @@ from pydantic import (
 from callscope.errors import InvalidInput
 from callscope.pipeline import AnalyzeOptions, DiarizeOptions, RubricSource, TranscribeOptions
 from services.gateway.call import Lane
+from services.gateway.texts import ExternalId, Fact, FileName, Name, Note
 
-__all__ = ["IdempotencyKey", "Submission", "checked_key", "invalid_input"]
+__all__ = ["MAX_FACTS", "IdempotencyKey", "Submission", "checked_key", "invalid_input"]
 
-# Control characters have no place in names and facts, and PostgreSQL stores no NUL.
-_PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+MAX_FACTS = 64
+"""Facts of the sender's that a call keeps."""
+
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PLAIN)]
-Fact = Annotated[str, StringConstraints(max_length=1024, pattern=_PLAIN)]
 IdempotencyKey = Annotated[
     str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
 ]
@@ -50,6 +50,16 @@ def _json_object(value: Any) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):
         raise ValueError('not a JSON object such as {"queue": "billing"}') from None
+
+
+def _json_list(value: Any) -> Any:
+    """A form field carries an array as JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError("not a JSON array") from None
 
 
 def _comma_separated(value: Any) -> Any:
@@ -95,7 +105,7 @@ class Submission(BaseModel):
     )
     metadata: Annotated[dict[Name, Fact], BeforeValidator(_json_object)] = Field(
         {},
-        max_length=64,
+        max_length=MAX_FACTS,
         description="The sender's facts as text: agent, customer, queue, direction and others; "
         "in forms, a JSON object.",
         examples=[{"agent": "a-17", "queue": "billing", "direction": "inbound"}],
@@ -104,6 +114,24 @@ class Submission(BaseModel):
         None,
         description="When the call began, RFC 3339.",
         examples=["2026-01-31T09:30:00+01:00"],
+    )
+    external_id: ExternalId | None = Field(
+        None,
+        description="The sender's own id of the call. The same id with the same recording is the "
+        "same call, with another recording a conflict.",
+        examples=["pbx-20260131-00417"],
+    )
+    file_name: FileName | None = Field(
+        None,
+        description="The recording's name as its sender has it, folders included; what the "
+        "gateway's pattern finds there become facts. In forms, that of the part by default.",
+        examples=["billing/a-17_20260131T093000Z.wav"],
+    )
+    notes: Annotated[tuple[Note, ...], BeforeValidator(_json_list)] = Field(
+        (),
+        max_length=32,
+        description="What the sender could not read about the call; kept with it. In forms, a "
+        "JSON array.",
     )
 
     @model_validator(mode="after")

@@ -7,14 +7,19 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
+    "ArrivalRow",
     "ArtifactRow",
     "AuditRow",
     "Base",
     "CallRow",
+    "DeliveryRow",
+    "ErasureRow",
     "GatewayRow",
     "KeyRow",
     "RecordRow",
+    "RetentionRow",
     "UtcDateTime",
+    "WebhookRow",
 ]
 
 
@@ -49,6 +54,8 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own idiom
         datetime: UtcDateTime(),
         dict[str, Any]: sa.JSON(),
+        list[dict[str, Any]]: sa.JSON(),
+        list[str]: sa.JSON(),
         bytes: sa.LargeBinary(),
     }
 
@@ -57,12 +64,15 @@ class CallRow(Base):
     """A call: whose it is, what was sent, what was asked for, where it stands.
 
     Ids begin with the time, so their order is the order of arrival. `run` counts the analyses
-    begun for it: a retry is a new one.
+    begun for it: a retry is a new one. `identity` is what makes it this call and no other: its
+    sender's id where one was given, else the recording's digest. `blob` is None once the audio is
+    erased.
     """
 
     __tablename__ = "calls"
     __table_args__ = (
         sa.UniqueConstraint("tenant", "idempotency_key"),
+        sa.UniqueConstraint("tenant", "identity"),
         sa.Index(None, "tenant", "id"),
         sa.Index(None, "tenant", "status", "id"),
         sa.Index(None, "tenant", "sha256"),
@@ -75,7 +85,9 @@ class CallRow(Base):
     status: Mapped[str] = mapped_column(sa.String(16))
     run: Mapped[int]
     idempotency_key: Mapped[str | None] = mapped_column(sa.String(255))
-    blob: Mapped[str] = mapped_column(sa.String(255))
+    external_id: Mapped[str | None] = mapped_column(sa.String(255))
+    identity: Mapped[str | None] = mapped_column(sa.String(300))
+    blob: Mapped[str | None] = mapped_column(sa.String(255))
     sha256: Mapped[str] = mapped_column(sa.String(64))
     duration: Mapped[float]
     sample_rate: Mapped[int]
@@ -84,6 +96,7 @@ class CallRow(Base):
     started_at: Mapped[str | None] = mapped_column(sa.String(64))
     # "metadata" is a name SQLAlchemy keeps for itself.
     facts: Mapped[dict[str, Any]] = mapped_column("metadata")
+    notes: Mapped[list[dict[str, Any]]]
     options: Mapped[dict[str, Any]]
     problem: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     created_at: Mapped[datetime]
@@ -154,3 +167,109 @@ class GatewayRow(Base):
 
     executor_id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     seen_at: Mapped[datetime]
+
+
+class ArrivalRow(Base):
+    """A version of an object in the inbound bucket, and what became of it.
+
+    `due_at` of one that is being taken in lies ahead: should the process die, it falls due again.
+    """
+
+    __tablename__ = "arrivals"
+    __table_args__ = (
+        sa.UniqueConstraint("tenant", "bucket", "name", "version"),
+        sa.Index(None, "state", "due_at"),
+        sa.Index(None, "tenant", "state", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(sa.Uuid(as_uuid=False), primary_key=True)
+    tenant: Mapped[str] = mapped_column(sa.String(64))
+    bucket: Mapped[str] = mapped_column(sa.String(63))
+    name: Mapped[str] = mapped_column(sa.String(1024))
+    version: Mapped[str] = mapped_column(sa.String(128))
+    state: Mapped[str] = mapped_column(sa.String(16))
+    call_id: Mapped[str | None] = mapped_column(sa.Uuid(as_uuid=False))
+    problem: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    attempts: Mapped[int]
+    due_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class WebhookRow(Base):
+    """Who wants to be told what. `secrets` are kept as they are: signing needs them.
+
+    `failures` counts the attempts in a row that failed; nothing is sent before `paused_until`.
+    """
+
+    __tablename__ = "webhooks"
+    __table_args__ = (sa.Index(None, "tenant", "id"),)
+
+    id: Mapped[str] = mapped_column(sa.Uuid(as_uuid=False), primary_key=True)
+    tenant: Mapped[str] = mapped_column(sa.String(64))
+    url: Mapped[str] = mapped_column(sa.String(2048))
+    events: Mapped[list[str]]
+    secrets: Mapped[list[dict[str, Any]]]
+    active: Mapped[bool]
+    failures: Mapped[int]
+    paused_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class DeliveryRow(Base):
+    """One event for one webhook, and every attempt to bring it there.
+
+    It is written in the transaction in which the event happens, so that none is lost. `due_at`
+    of one that is being sent lies ahead: should the process die, it falls due again.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        sa.Index(None, "state", "due_at"),
+        sa.Index(None, "webhook_id", "id"),
+        sa.Index(None, "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(sa.Uuid(as_uuid=False), primary_key=True)
+    tenant: Mapped[str] = mapped_column(sa.String(64))
+    webhook_id: Mapped[str] = mapped_column(
+        sa.Uuid(as_uuid=False), sa.ForeignKey("webhooks.id", ondelete="CASCADE")
+    )
+    event_id: Mapped[str] = mapped_column(sa.String(64))
+    event_type: Mapped[str] = mapped_column(sa.String(64))
+    call_id: Mapped[str | None] = mapped_column(sa.Uuid(as_uuid=False))
+    body: Mapped[str] = mapped_column(sa.Text())
+    state: Mapped[str] = mapped_column(sa.String(16))
+    attempts: Mapped[list[dict[str, Any]]]
+    due_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+
+
+class RetentionRow(Base):
+    """How long a tenant keeps things, instead of the gateway's settings; None is for ever."""
+
+    __tablename__ = "retention"
+
+    tenant: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    audio_days: Mapped[int | None]
+    record_days: Mapped[int | None]
+    updated_at: Mapped[datetime]
+
+
+class ErasureRow(Base):
+    """Audio that nothing refers to any more, and that must still leave the store.
+
+    It is written in the transaction that removes the reference, and removed when the store has
+    said that the audio is gone.
+    """
+
+    __tablename__ = "erasures"
+    __table_args__ = (sa.Index(None, "due_at"),)
+
+    blob: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    tenant: Mapped[str] = mapped_column(sa.String(64))
+    call_id: Mapped[str] = mapped_column(sa.Uuid(as_uuid=False))
+    attempts: Mapped[int]
+    due_at: Mapped[datetime]
+    created_at: Mapped[datetime]

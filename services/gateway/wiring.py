@@ -5,9 +5,11 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
+from zoneinfo import ZoneInfo
 
 from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
-from callscope.errors import InvalidSetting
+from callscope.errors import InvalidInput, InvalidSetting
 from callscope.serving.recordings import audio_limits, audio_reader, s3_client
 from callscope.serving.tls import channel_credentials, server_context
 from services.gateway import database, metrics
@@ -15,9 +17,15 @@ from services.gateway.access import Authenticate
 from services.gateway.bucket import BucketStore
 from services.gateway.calls import Calls
 from services.gateway.deadletters import DeadLetters
+from services.gateway.desks import Desks
 from services.gateway.doorkeeper import Doorkeeper, Rate
+from services.gateway.erasure import Eraser, Retention, RetentionDesk
+from services.gateway.exports.desk import Exports
+from services.gateway.facts import Clock, FactReader, NamePattern
 from services.gateway.http.app import build_app
 from services.gateway.http.server import HttpServer
+from services.gateway.inbound.desk import InboundDesk
+from services.gateway.inbound.wiring import build_collector
 from services.gateway.intake import Intake
 from services.gateway.journal import Journal
 from services.gateway.keys import Keys
@@ -27,6 +35,9 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.gateway.store import BlobStore, Inbox, LocalStore
 from services.gateway.takeover import Watch
+from services.gateway.webhooks.courier import Courier, Patience
+from services.gateway.webhooks.outside import Outside
+from services.gateway.webhooks.registry import Registry
 from services.gateway.workflow import Workflows
 
 __all__ = ["Gateway"]
@@ -40,11 +51,13 @@ class Gateway:
 
     Attributes:
         calls: the functions behind both doors, while `lifespan` is entered.
+        desks: the other functions, likewise.
         authenticate: from a request's credentials to who asks, while `lifespan` is entered.
         http_port: where REST is served, while `lifespan` is entered.
     """
 
     calls: Calls
+    desks: Desks
     authenticate: Authenticate
     http_port: int
 
@@ -68,7 +81,7 @@ class Gateway:
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "gateway"))
             await asyncio.to_thread(self._open)
             settings = self._settings
-            app = build_app(self.calls, self.authenticate, settings.max_audio_bytes)
+            app = build_app(self.calls, self.desks, self.authenticate, settings.max_audio_bytes)
             self._http = HttpServer(
                 app,
                 settings.http_host,
@@ -109,7 +122,10 @@ class Gateway:
         doorkeeper.check_exposure(settings.host, settings.http_host)
         database.prepare_file(workflow_tables)
         store = _store(settings)
-        ledger, journal = Ledger(engine, store.uri), Journal(engine, store.uri)
+        outside = _outside(settings)
+        webhooks = Registry(engine, outside, settings.public_url)
+        ledger = Ledger(engine, store.uri)
+        journal = Journal(engine, store.uri, webhooks.announce)
 
         tls = channel_credentials(
             settings.stages_tls_ca,
@@ -134,6 +150,7 @@ class Gateway:
             reader=audio_reader(_outside_store(settings)),
             limits=audio_limits(settings),
             default_rubric=settings.default_rubric,
+            facts=_fact_reader(settings),
             check_rubric=checker.check,
             enqueue=workflows.enqueue,
         )
@@ -151,18 +168,36 @@ class Gateway:
         self._closing.callback(watch.stop)
         watch.start()
         metrics.watch_queue(journal.queued)
+        retention = Retention(settings.audio_days, settings.record_days)
+        eraser = Eraser(
+            engine, store, webhooks.announce, retention, settings.retention_sweep_seconds
+        )
+        patience = Patience(settings.webhook_attempts, settings.webhook_retry_seconds)
+        collector = build_collector(settings, engine, intake)
+        for part in (Courier(engine, outside, patience, settings.poll_seconds), eraser, collector):
+            if part is not None:
+                part.start()
+                self._closing.callback(part.stop)
         self.authenticate = doorkeeper
         self.calls = Calls(
             intake=intake,
             ledger=ledger,
             store=store,
             board=self._board,
+            eraser=eraser,
             cancel=workflows.cancel,
             dead_letters=DeadLetters(engine, store.uri),
             enqueue=workflows.enqueue,
             recover_soon=watch.recover_soon,
             idle_seconds=settings.upload_idle_seconds,
             shared_sources=settings.shared_sources,
+        )
+        token = settings.inbound_token
+        self.desks = Desks(
+            inbound=InboundDesk(engine, collector, token.get_secret_value() if token else None),
+            webhooks=webhooks,
+            exports=Exports(engine),
+            retention=RetentionDesk(engine, retention),
         )
 
 
@@ -175,6 +210,21 @@ def _store(settings: GatewaySettings) -> BlobStore:
             "CALLSCOPE_GATEWAY_BUCKET names a bucket, and CALLSCOPE_S3_ENDPOINT no server"
         )
     return BucketStore(client, settings.bucket)
+
+
+def _outside(settings: GatewaySettings) -> Outside:
+    networks = [ip_network(each) for each in settings.webhook_networks]
+    return Outside(networks, settings.webhook_timeout)
+
+
+def _fact_reader(settings: GatewaySettings) -> FactReader:
+    zone = None if settings.time_zone is None else ZoneInfo(settings.time_zone)
+    pattern = settings.name_pattern
+    try:
+        read = None if pattern is None else NamePattern(pattern)
+    except InvalidInput as error:
+        raise InvalidSetting(f"CALLSCOPE_GATEWAY_NAME_PATTERN: {error.message}") from None
+    return FactReader(read, Clock(settings.time_format, zone))
 
 
 def _outside_store(settings: GatewaySettings) -> GatewaySettings:

@@ -3,6 +3,7 @@
 import array
 import contextlib
 import io
+import itertools
 import os
 import random
 import shutil
@@ -146,9 +147,12 @@ def send(up: Up) -> str:
     return str(answer.json()["id"])
 
 
-def noise(seconds: float = 2.0, channels: int = 2, seed: int = 0) -> bytes:
-    """A WAV file of quiet noise at 8 kHz."""
-    source = random.Random(seed)  # noqa: S311 - noise
+_seeds = itertools.count(1 << 20)
+
+
+def noise(seconds: float = 2.0, channels: int = 2, seed: int | None = None) -> bytes:
+    """A WAV file of quiet noise at 8 kHz: another each time, without a seed."""
+    source = random.Random(next(_seeds) if seed is None else seed)  # noqa: S311 - noise
     count = round(8000 * seconds) * channels
     samples = array.array("h", (source.randrange(-500, 500) for _ in range(count)))
     file = io.BytesIO()
@@ -187,11 +191,26 @@ def postgresql() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-_LIKE_MINIO = ("--multi-buckets", "--keep-etag", "--no-banner", "--no-usage-report")
+_LIKE_MINIO = (
+    "--multi-buckets",
+    "--keep-etag",
+    "--object-meta",
+    "--no-banner",
+    "--no-usage-report",
+)
+BUCKET_TOKEN = "only-for-tests"  # noqa: S105
 
 
 @pytest.fixture(scope="session")
-def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def notified_port() -> int:
+    """Where the bucket's server sends its notifications, with `BUCKET_TOKEN`."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def bucket(
+    tmp_path_factory: pytest.TempPathFactory, notified_port: int
+) -> Iterator[dict[str, str]]:
     """Settings of a bucket on a server with MinIO's behavior, started for these tests."""
     program = shutil.which("juicefs", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if program is None:
@@ -204,7 +223,16 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     )
     server = subprocess.Popen(
         [program, "gateway", database, address, "--cache-dir", f"{folder}/cache", *_LIKE_MINIO],
-        env={**os.environ, "MINIO_ROOT_USER": "callscope", "MINIO_ROOT_PASSWORD": "callscope-test"},
+        env={
+            **os.environ,
+            "MINIO_ROOT_USER": "callscope",
+            "MINIO_ROOT_PASSWORD": "callscope-test",
+            "MINIO_NOTIFY_WEBHOOK_ENABLE_PRIMARY": "on",
+            "MINIO_NOTIFY_WEBHOOK_ENDPOINT_PRIMARY": (
+                f"http://127.0.0.1:{notified_port}/v1/bucket-events"
+            ),
+            "MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_PRIMARY": BUCKET_TOKEN,
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

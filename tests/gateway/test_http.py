@@ -11,9 +11,10 @@ import pytest
 from callscope.errors import CallscopeError, Overloaded, Unavailable, error_classes
 from services.gateway.access import OPERATOR, Caller
 from services.gateway.call import Call
+from services.gateway.desks import Desks
 from services.gateway.http.app import build_app
 from services.gateway.http.problems import ProblemBody
-from tests.gateway.conftest import Up, noise, send
+from tests.gateway.conftest import Up, noise
 
 
 def problem(answer: httpx.Response) -> ProblemBody:
@@ -106,7 +107,8 @@ async def _anyone(_: str | None) -> Caller:
 
 def answer_of(error: Exception) -> httpx.Response:
     calls: Any = Failing(error)
-    app = build_app(calls, _anyone, 1)
+    nothing: Any = None
+    app = build_app(calls, Desks(nothing, nothing, nothing, nothing), _anyone, 1)
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -160,7 +162,7 @@ def test_openapi_describes_every_field_and_route(up: Up) -> None:
 
 def test_a_player_can_seek(up: Up) -> None:
     audio = noise()
-    call_id = send(up)
+    call_id = up.upload(audio).json()["id"]
     url = f"/v1/calls/{call_id}/audio"
     whole = up.http.get(url)
     assert whole.content == audio

@@ -1,4 +1,4 @@
-"""The same key with the same submission is the same call; with anything else it is a conflict."""
+"""What was sent before is the same call, by its key, its id or itself; changed it is a conflict."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -35,22 +35,23 @@ def test_the_same_submission_again_is_the_same_call(up: Up) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "fields", "what"),
+    ("fields", "what"),
     [
-        (4, {}, "recording"),
-        (3, {"language": "de"}, "options"),
-        (3, {"metadata": '{"queue": "billing"}'}, "metadata"),
-        (3, {"started_at": "2026-01-31T09:30:00Z"}, "start"),
+        ({}, "recording"),
+        ({"language": "de"}, "options"),
+        ({"metadata": '{"queue": "billing"}'}, "metadata"),
+        ({"started_at": "2026-01-31T09:30:00Z"}, "start"),
+        ({"external_id": "pbx-9"}, "external id"),
     ],
 )
 def test_another_submission_with_the_same_key_is_a_conflict(
-    up: Up, seed: int, fields: dict[str, str], what: str
+    up: Up, fields: dict[str, str], what: str
 ) -> None:
-    key = f"conflict-{what}"
-    status, call_id = post(up, key, noise(seed=3))
+    key, audio = f"conflict-{what.replace(' ', '-')}", noise()
+    status, call_id = post(up, key, audio)
     assert status == 202
     files = up.files()
-    status, detail = post(up, key, noise(seed=seed), **fields)
+    status, detail = post(up, key, audio if fields else noise(), **fields)
     assert status == 409
     assert call_id in detail
     assert what in detail
@@ -64,9 +65,54 @@ def test_a_conflict_on_grpc_is_already_exists(up: Up) -> None:
     assert refused.value.code() is grpc.StatusCode.ALREADY_EXISTS
 
 
-def test_without_a_key_each_upload_is_a_call(up: Up) -> None:
-    ids = {up.upload(noise(seed=7)).json()["id"] for _ in range(2)}
-    assert len(ids) == 2
+def test_without_a_key_the_same_recording_is_the_same_call(up: Up) -> None:
+    audio = noise()
+    first = up.upload(audio, language="en").json()["id"]
+    files = up.files()
+    assert up.upload(audio, language="en").json()["id"] == first
+    assert post(up, "a-key-of-its-own", audio, language="en") == (202, first)
+    assert up.grpc.UploadCall(parts(audio, options=pb.CallOptions(language="en"))).call.id == first
+    assert up.files() == files
+
+
+def test_a_known_recording_with_other_facts_is_a_conflict_that_says_so(up: Up) -> None:
+    audio = noise()
+    first = up.upload(audio, metadata='{"queue": "billing"}').json()["id"]
+    answer = up.upload(audio, metadata='{"queue": "sales"}')
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert (
+        answer.json()["detail"] == f"the recording is that of call {first}, with another metadata"
+    )
+    assert "external_id" in answer.json()["remedy"]
+
+
+def test_an_id_of_its_own_makes_a_recording_another_call(up: Up) -> None:
+    audio = noise()
+    ids = [up.upload(audio, external_id=each).json()["id"] for each in ("pbx-1", "pbx-2", "pbx-1")]
+    assert ids[0] == ids[2] != ids[1]
+    assert up.upload(audio).json()["id"] == ids[0]  # without an id it is the first of them
+    assert up.http.get(f"/v1/calls/{ids[1]}").json()["external_id"] == "pbx-2"
+
+
+def test_the_same_id_with_another_recording_is_a_conflict_that_says_so(up: Up) -> None:
+    call_id = up.upload(noise(), external_id="pbx-7").json()["id"]
+    files = up.files()
+    answer = up.upload(noise(), external_id="pbx-7")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert (
+        answer.json()["detail"]
+        == f"the external id is that of call {call_id}, with another recording"
+    )
+    assert up.files() == files
+
+
+def test_many_at_once_without_a_key_are_one_call(up: Up) -> None:
+    audio = noise()
+    kept = len(up.files())
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(lambda _: up.upload(audio).json()["id"], range(16)))
+    assert len(ids) == 1
+    assert len(up.files()) == kept + 1
 
 
 def test_many_at_once_with_one_key_are_one_call(up: Up) -> None:

@@ -3,6 +3,8 @@
 import contextlib
 import uuid
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -17,8 +19,11 @@ from callscope.types import MediaInfo, Transcript
 from services.gateway import audit, database, tables
 from services.gateway.archive import pack, unpack
 from services.gateway.call import CallStatus, Lane, Problem, checked_id, new_id
+from services.gateway.erasure import Eraser, Retention
 from services.gateway.journal import Journal
 from services.gateway.ledger import Ledger, NewCall
+from services.gateway.store import LocalStore
+from services.gateway.webhooks.event import nobody
 from tests.gateway.engines import TRANSCRIPT
 
 MINE, THEIRS = "mine", "theirs"
@@ -40,7 +45,7 @@ def new_call(key: str | None = None, tenant: str = MINE) -> NewCall:
         tenant=tenant,
         lane=Lane.BACKFILL,
         blob=f"audio/{call_id}",
-        media=MEDIA,
+        media=replace(MEDIA, sha256=2 * call_id.replace("-", "")),
         options=OPTIONS,
         metadata={"queue": "ä"},
         started_at=None,
@@ -56,6 +61,11 @@ def ledger(engine: sa.Engine) -> Ledger:
 @pytest.fixture
 def journal(engine: sa.Engine) -> Journal:
     return Journal(engine, lambda key: f"file:///store/{key}")
+
+
+@pytest.fixture
+def eraser(engine: sa.Engine, tmp_path: Path) -> Eraser:
+    return Eraser(engine, LocalStore(tmp_path / "blobs"), nobody, Retention(None, None), 3600)
 
 
 def unfinished(journal: Journal) -> list[str]:
@@ -76,6 +86,21 @@ def test_what_was_entered_comes_back_equal(ledger: Ledger) -> None:
     assert ledger.blob(MINE, new.id) == new.blob
 
 
+def test_a_recording_is_entered_once_unless_its_sender_says_it_is_another(ledger: Ledger) -> None:
+    first = new_call()
+    assert ledger.add(first)
+    again = replace(first, id=new_id())
+    assert not ledger.add(again)
+    assert ledger.add(replace(again, external_id="pbx-1"))
+    assert not ledger.add(replace(new_call(), external_id="pbx-1"))
+    assert ledger.add(replace(again, id=new_id(), tenant=THEIRS))
+    assert (known := ledger.by_recording(MINE, first.media.sha256)) is not None
+    assert known.id == first.id
+    assert (known := ledger.by_external_id(MINE, "pbx-1")) is not None
+    assert known.id == again.id
+    assert ledger.by_external_id(THEIRS, "pbx-1") is None
+
+
 def test_a_key_is_taken_once(ledger: Ledger) -> None:
     assert ledger.add(new_call("key"))
     assert not ledger.add(new_call("key"))
@@ -84,7 +109,7 @@ def test_a_key_is_taken_once(ledger: Ledger) -> None:
 
 
 def test_what_is_anothers_is_not_found_like_what_does_not_exist(
-    ledger: Ledger, journal: Journal
+    ledger: Ledger, journal: Journal, eraser: Eraser
 ) -> None:
     theirs = new_call("key", THEIRS)
     ledger.add(theirs)
@@ -99,7 +124,8 @@ def test_what_is_anothers_is_not_found_like_what_does_not_exist(
     assert ledger.find(MINE, theirs.id) is None
     assert ledger.by_key(MINE, "key") is None
     assert ledger.page(MINE, 9, None, None) == []
-    ledger.remove(MINE, theirs.id, ME)
+    with pytest.raises(CallNotFound):
+        eraser.erase(MINE, theirs.id, ME)
     assert ledger.get(THEIRS, theirs.id).tenant == THEIRS
     assert ledger.add(new_call("key", MINE))
 
@@ -138,20 +164,21 @@ def test_artifacts_are_kept_and_replaced(ledger: Ledger, journal: Journal) -> No
 
 
 def test_nothing_is_kept_for_a_call_that_is_gone(
-    ledger: Ledger, journal: Journal, engine: sa.Engine
+    ledger: Ledger, journal: Journal, eraser: Eraser, engine: sa.Engine
 ) -> None:
     new = new_call()
     ledger.add(new)
     journal.keep(new.id, "transcribe", TRANSCRIPT)
-    ledger.remove(MINE, new.id, ME)
+    eraser.erase(MINE, new.id, ME)
     with pytest.raises(CallNotFound):
         journal.keep(new.id, "transcribe", TRANSCRIPT)
-    ledger.remove(MINE, new.id, ME)  # again, and nothing more to note
+    with pytest.raises(CallNotFound):
+        eraser.erase(MINE, new.id, ME)  # again, and nothing more to note
     (entry,) = audit.entries(engine, MINE, 9)
     assert (entry.actor, entry.action, entry.subject) == (ME, "delete_call", new.id)
     assert audit.entries(engine, THEIRS, 9) == []
     with engine.connect() as connection:
-        for table in ("calls", "artifacts", "records"):
+        for table in ("calls", "artifacts", "records", "erasures"):
             count = sa.select(sa.func.count()).select_from(sa.table(table))
             assert connection.scalar(count) == 0
 
@@ -201,7 +228,14 @@ def test_a_call_of_an_earlier_version_is_kept(url: str) -> None:
     values = ", ".join(f":{name}" for name in columns)
     with engine.begin() as connection:
         connection.execute(sa.text(f"INSERT INTO calls ({names}) VALUES ({values})"), columns)  # noqa: S608
+        connection.execute(
+            sa.insert(tables.RecordRow).values(
+                call_id=call_id, version=1, content=b"record", created_at=datetime.now(UTC)
+            )
+        )
     database.migrate(engine)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(tables.RecordRow.content)) == b"record"
     call = Ledger(engine, str).get(MINE, call_id)
     assert (call.lane, call.run, call.recording.sha256) == (Lane.LIVE, 1, MEDIA.sha256)
     engine.dispose()

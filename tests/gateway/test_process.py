@@ -106,13 +106,13 @@ def test_a_call_accepted_a_moment_before_the_end_is_not_forgotten(
 ) -> None:
     settings = gateway_settings(tmp_path / "data", engines)
     with running(settings, engines) as up:
-        like = up.finished(send(up))["recording"]
+        up.finished(send(up))
     new = NewCall(
         id=new_id(),
         tenant=DEFAULT_TENANT,
         lane=Lane.LIVE,
         blob="audio/it",
-        media=MediaInfo(like["sha256"], 2.0, 8000, 2, "pcm_s16le"),
+        media=MediaInfo("ab" * 32, 2.0, 8000, 2, "pcm_s16le"),
         options=AnalyzeOptions(),
         metadata={},
         started_at=None,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Page
 from services.gateway.submission import Submission
+from services.gateway.texts import Note
 
 __all__ = ["CallBody", "PageBody", "RetriedBody", "UriSubmission"]
 
@@ -64,6 +65,8 @@ class CallBody(BaseModel):
     problem: FailureBody | None = Field(description="Present where it failed.")
     created_at: datetime = Field(description="When it was accepted.")
     updated_at: datetime = Field(description="When its status last changed.")
+    external_id: str | None = Field(description="The sender's own id of the call.")
+    notes: list[Note] = Field(description="What could not be read about the call.")
 
     @classmethod
     def of(cls, call: Call) -> Self:
@@ -79,6 +82,8 @@ class CallBody(BaseModel):
             problem=None if call.problem is None else FailureBody(**asdict(call.problem)),
             created_at=call.created_at,
             updated_at=call.updated_at,
+            external_id=call.external_id,
+            notes=list(call.notes),
         )
 
 

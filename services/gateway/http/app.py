@@ -10,9 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from callscope import __version__
 from services.gateway.access import Authenticate
 from services.gateway.calls import Calls
+from services.gateway.desks import Desks
 from services.gateway.http import deadletters
+from services.gateway.http.export_routes import build_export_routes
+from services.gateway.http.inbound_routes import build_inbound_routes
 from services.gateway.http.problems import ProblemBody, handle_errors
+from services.gateway.http.retention_routes import build_retention_routes
 from services.gateway.http.routes import build_routes
+from services.gateway.http.vcon_routes import build_vcon_routes
+from services.gateway.http.webhook_routes import build_webhook_routes
 
 __all__ = ["build_app"]
 
@@ -27,11 +33,21 @@ Send a recording to `POST /v1/calls`, follow it at `/v1/calls/{id}/events`, and 
 _log = logging.getLogger(__name__)
 
 
-def build_app(calls: Calls, authenticate: Authenticate, max_audio_bytes: int) -> FastAPI:
-    """The application over `calls`, for those whom `authenticate` knows."""
+def build_app(
+    calls: Calls, desks: Desks, authenticate: Authenticate, max_audio_bytes: int
+) -> FastAPI:
+    """The application over `calls` and `desks`, for those whom `authenticate` knows."""
     app = _App(title="Callscope", version=__version__, description=_DESCRIPTION, redoc_url=None)
     app.state.authenticate = authenticate
     app.include_router(build_routes(calls, max_audio_bytes))
+    for router in (
+        *build_inbound_routes(desks.inbound),
+        build_webhook_routes(desks.webhooks),
+        build_export_routes(desks.exports),
+        build_vcon_routes(calls),
+        build_retention_routes(desks.retention),
+    ):
+        app.include_router(router)
     app.include_router(deadletters.build_routes(calls))
     handle_errors(app)
     app.add_middleware(RequestLog)

@@ -23,6 +23,7 @@ class Form:
 
     Attributes:
         fields: the texts besides the audio, complete once `audio` is exhausted.
+        file_name: of the part `audio`, if it has one, as soon as its bytes come.
 
     Raises:
         InvalidInput: the header names no boundary.
@@ -34,6 +35,7 @@ class Form:
         if not boundary:
             raise InvalidInput("the form's Content-Type names no boundary")
         self.fields: dict[str, str] = {}
+        self.file_name: str | None = None
         self._part = _Part()
         self._seen: set[str] = set()
         self._audio: list[bytes] = []
@@ -90,6 +92,8 @@ class Form:
         if self._part.header.lower() == b"content-disposition":
             _, parameters = parse_options_header(bytes(self._part.value))
             self._part.name = _text("part name", parameters.get(b"name", b""))
+            if self._part.name == _AUDIO and (name := parameters.get(b"filename")):
+                self.file_name = name.decode(errors="replace")
         self._part.header.clear()
         self._part.value.clear()
 

@@ -23,6 +23,7 @@ from services.gateway.http.identity import Who, caller_of
 from services.gateway.http.playback import play
 from services.gateway.http.problems import PROBLEMS
 from services.gateway.submission import IdempotencyKey, Submission
+from services.gateway.texts import sound_file_name
 
 __all__ = ["build_routes"]
 
@@ -220,7 +221,7 @@ async def _taken_in(
     if media_type == "multipart/form-data":
         form = Form(content_type)
         audio = form.audio(body.chunks())
-        return await calls.upload(who, audio, lambda: Submission.read(dict(form.fields)), key)
+        return await calls.upload(who, audio, lambda: Submission.read(_fields(form)), key)
     if media_type.startswith(("audio/", "video/")) or media_type == "application/octet-stream":
         submission = Submission.read(dict(request.query_params))
         return await calls.upload(who, body.chunks(), lambda: submission, key)
@@ -228,6 +229,12 @@ async def _taken_in(
         f"the Content-Type {media_type[:100]!r} carries no recording",
         remedy="Send multipart/form-data, application/json, audio/* or application/octet-stream.",
     )
+
+
+def _fields(form: Form) -> dict[str, Any]:
+    """The form's fields, with the file's name: that of the part, where it is one."""
+    named = sound_file_name(form.file_name)
+    return {**({} if named is None else {"file_name": named}), **form.fields}
 
 
 def _transcript(record: CallRecord, form: str) -> str:

@@ -1,0 +1,1 @@
+"""The inbound bucket: whatever is put there is taken in, once."""

@@ -1,0 +1,1 @@
+"""Webhooks: other systems are told when something happened to a call."""
