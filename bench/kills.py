@@ -49,14 +49,14 @@ def _run(landscape: Landscape, count: int, patience: float) -> dict[str, Any]:
     for number in range(count):
         calls.append(accepted(landscape, number))
         time.sleep(0.2)
-    over.set()
-    killer.join()
     sent = time.monotonic()
     while landscape.count("SELECT count(*) FROM records") < count:
         if time.monotonic() - sent > patience:
             break
         time.sleep(0.1)
     ended = time.monotonic()
+    over.set()
+    killer.join()
     blobs = [path for path in (landscape.gateway.data / "blobs").rglob("*") if path.is_file()]
     return {
         "kills": {"gateway": kills["GatewayProcess"], "services": kills["StageProcess"]},

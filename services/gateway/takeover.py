@@ -52,6 +52,7 @@ class Watch:
         self._recover = recover
         self._recovering = threading.Event()
         self._woken = threading.Event()
+        self._draining = False
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -71,11 +72,16 @@ class Watch:
         self._recovering.set()
         self._woken.set()
 
+    def drain(self) -> None:
+        """Take nothing over any more, and go on saying that this gateway lives."""
+        self._draining = True
+
     def stop(self) -> None:
-        """Watch no more; what this gateway leaves will be taken over in a while."""
+        """Fall silent; what this gateway leaves will be taken over in a while."""
         self._stopped = True
         self._woken.set()
-        self._thread.join()
+        if self._thread.is_alive():  # it may not have come to that
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._stopped:
@@ -84,12 +90,15 @@ class Watch:
             except CallscopeError as error:
                 _log.warning("watch failed", extra={"error": error.code})
             except Exception:
-                _log.exception("watch failed")
+                if not self._draining:  # the workflows may have ended under a look begun before
+                    _log.exception("watch failed")
             self._woken.wait(self._pause)
             self._woken.clear()
 
     def _look(self) -> None:
         self.beat()
+        if self._draining:
+            return
         if self._bury():
             self._recovering.set()
         if self._recovering.is_set():

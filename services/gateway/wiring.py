@@ -155,7 +155,6 @@ class Gateway:
             enqueue=workflows.enqueue,
         )
         intake.recover()
-        self._closing.callback(lambda: workflows.stop(self._drained_by - time.monotonic()))
         watch = Watch(
             engine,
             settings.executor_id,
@@ -164,8 +163,11 @@ class Gateway:
             workflows.recover,
         )
         watch.beat()
-        workflows.start()
+        # Undone in reverse: while calls at work may still end, the others must see us living.
         self._closing.callback(watch.stop)
+        self._closing.callback(lambda: workflows.stop(self._drained_by - time.monotonic()))
+        self._closing.callback(watch.drain)
+        workflows.start()
         watch.start()
         metrics.watch_queue(journal.queued)
         retention = Retention(settings.audio_days, settings.record_days)
