@@ -89,11 +89,15 @@ class GatewaySettings(ServiceSettings):
         900, gt=0, description="Seconds one attempt to score a call may take."
     )
     stage_attempts: int = Field(
-        10, gt=0, description="How often a stage is tried while its service cannot take it."
+        22,
+        gt=0,
+        description="How often a stage is tried while its service cannot take it (22: for about "
+        "17 minutes).",
     )
     retry_seconds: float = Field(
         1, gt=0, description="Pause before the second attempt; it doubles with each further one."
     )
+    retry_seconds_max: float = Field(60, gt=0, description="Longest pause between two attempts.")
     poll_seconds: float = Field(
         0.2, gt=0, description="Seconds between two looks at the queue of accepted calls."
     )

@@ -8,6 +8,7 @@ finds nothing there that it cannot read.
 import asyncio
 import contextvars
 import logging
+import random
 import sys
 import threading
 from collections.abc import Callable, Collection
@@ -162,7 +163,7 @@ class Workflows:
             if problem is not None:
                 fail = partial(stages.fail, Problem(**problem))
                 # Nothing else could say that the call failed, so this is tried until it works.
-                await self._step("fail", call_id, fail, max_attempts=sys.maxsize, backoff_rate=1.0)
+                await self._step("fail", call_id, fail, max_attempts=sys.maxsize)
             outcome = CallStatus.DONE if problem is None else CallStatus.FAILED
             tracing.whole_call(call_id, outcome, arrived_at(call_id), datetime.now(UTC))
         finally:
@@ -205,8 +206,8 @@ class Workflows:
             preemptible=True,
             retries_allowed=True,
             max_attempts=self._settings.stage_attempts,
-            interval_seconds=self._settings.retry_seconds,
-            backoff_rate=2.0,
+            interval_seconds=0.0,  # the pause is ours: `_pause`
+            backoff_rate=1.0,
             should_retry=lambda error: isinstance(error, _CAN_PASS),
         )
         self._board.report(call_id, stage, 0.0)
@@ -224,6 +225,7 @@ class Workflows:
         except CallscopeError as error:
             if isinstance(error, _CAN_PASS) and not _is_last_attempt(error):
                 metrics.RETRIES.labels(stage, error.code).inc()
+                await asyncio.sleep(self._pause(error))
                 raise
             _log.warning("stage failed", extra={"stage": stage, "error": error.code})
             return asdict(Problem.of(error, stage))
@@ -231,6 +233,17 @@ class Workflows:
             _log.exception("stage failed", extra={"stage": stage})
             return asdict(Problem.of(CallscopeError("internal error"), stage))
         return None
+
+    def _pause(self, error: CallscopeError) -> float:
+        """Seconds to the next attempt: as the error says, or doubling up to a limit.
+
+        DBOS's own pauses know none below an hour: after an hour's outage they would last another. A
+        little chance keeps calls that failed together from coming back together.
+        """
+        doubled = self._settings.retry_seconds * 2.0 ** min(_attempt_number() - 1, 30)
+        grown = min(doubled, self._settings.retry_seconds_max)
+        grown *= random.uniform(0.75, 1.0)  # noqa: S311 - no secret
+        return max(grown, error.retry_after or 0.0)
 
     async def _on_thread(self, call_id: str, work: Work) -> None:
         """Run blocking work; cancelling this stops the work at its next report."""

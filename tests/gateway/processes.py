@@ -97,7 +97,7 @@ class GatewayProcess(Process):
         self.ready()
 
     def ready(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             with contextlib.suppress(httpx.TransportError):
                 self.client.get("/v1/calls")

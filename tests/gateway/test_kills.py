@@ -33,6 +33,7 @@ class Landscape:
             max_concurrent=PLACES,
             stage_attempts=1000,
             retry_seconds=0.1,
+            retry_seconds_max=1,
         )
 
     @property
