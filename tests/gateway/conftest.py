@@ -160,10 +160,17 @@ def noise(seconds: float = 2.0, channels: int = 2, seed: int = 0) -> bytes:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URL of a PostgreSQL server started for these tests."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    found = shutil.which("pg_ctl") or (programs[-1] if programs else None)
-    if found is None:
+    if _pg_ctl() is None:
         pytest.skip("needs PostgreSQL's pg_ctl and initdb (apt-get install postgresql)")
+    with postgresql_server() as url:
+        yield url
+
+
+@contextlib.contextmanager
+def postgresql_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server that is there for a while."""
+    found = _pg_ctl()
+    assert found is not None
     # PostgreSQL refuses to run as root.
     user = "postgres" if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -182,6 +189,11 @@ def postgresql() -> Iterator[str]:
         pg_ctl("stop", "--mode", "immediate")
     finally:
         shutil.rmtree(folder)
+
+
+def _pg_ctl() -> Path | str | None:
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    return shutil.which("pg_ctl") or (programs[-1] if programs else None)
 
 
 _LIKE_MINIO = ("--multi-buckets", "--keep-etag", "--no-banner", "--no-usage-report")
