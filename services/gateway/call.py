@@ -12,7 +12,7 @@ from callscope.errors import CallNotFound, CallscopeError
 from callscope.pipeline import AnalyzeOptions
 from callscope.types import Recording
 
-__all__ = ["Call", "CallStatus", "Problem", "checked_id", "new_id"]
+__all__ = ["Call", "CallStatus", "Lane", "Problem", "checked_id", "new_id"]
 
 
 class CallStatus(StrEnum):
@@ -28,6 +28,13 @@ class CallStatus(StrEnum):
     def final(self) -> bool:
         """Whether nothing more will happen to the call by itself."""
         return self not in (CallStatus.QUEUED, CallStatus.RUNNING)
+
+
+class Lane(StrEnum):
+    """How soon a call is wanted: those of the backfill never keep a live one waiting."""
+
+    LIVE = "live"
+    BACKFILL = "backfill"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +53,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call without its record. `stage` and `progress` are known where it is being analyzed."""
+    """A call without its record. `stage` and `progress` are known where it is being analyzed.
+
+    `run` is the number of the analysis it is in, or was in last: a retry begins another.
+    """
 
     id: str
+    tenant: str
+    lane: Lane
     status: CallStatus
+    run: int
     recording: Recording
     options: AnalyzeOptions
     idempotency_key: str | None

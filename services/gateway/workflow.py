@@ -1,6 +1,6 @@
 """One durable workflow per call, on DBOS: after a crash it goes on at the step where it was.
 
-What the stages make is kept by the ledger; DBOS records only which steps are over, and the
+What the stages make is kept by the journal; DBOS records only which steps are over, and the
 problem of one that failed, as JSON. So its tables hold nothing a customer said, and an upgrade
 finds nothing there that it cannot read.
 """
@@ -10,7 +10,7 @@ import contextvars
 import logging
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import TypeAlias, Unpack
@@ -22,8 +22,8 @@ from callscope.errors import CallscopeError, Cancelled, DeadlineExceeded, Overlo
 from callscope.pipeline import StageProgress
 from callscope.serving.logs import call_id as logged_call
 from services.gateway import metrics
-from services.gateway.call import Problem
-from services.gateway.ledger import Ledger
+from services.gateway.call import Call, Problem
+from services.gateway.journal import Journal
 from services.gateway.progress import DIARIZE, RECORD, SCORE, TRANSCRIBE, Board
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
@@ -31,8 +31,8 @@ from services.gateway.stages import Stages
 __all__ = ["Workflows"]
 
 # Raised when steps come, go or change places. Unfinished calls are then started afresh under the
-# new version, and find what their stages had already made in the ledger.
-_VERSION = "calls-1"
+# new version, and find what their stages had already made in the journal.
+_VERSION = "calls-2"
 _QUEUE = "calls"
 _NAME = "analyze_call"
 _CAN_PASS = (Unavailable, Overloaded, DeadlineExceeded, Cancelled)
@@ -59,7 +59,7 @@ class Workflows:
         settings: of the gateway.
         database_url: where DBOS keeps its tables.
         stages: the work.
-        ledger: where calls stand.
+        journal: where calls stand.
         board: who is told of progress.
     """
 
@@ -68,13 +68,13 @@ class Workflows:
         settings: GatewaySettings,
         database_url: str,
         stages: Stages,
-        ledger: Ledger,
+        journal: Journal,
         board: Board,
     ) -> None:
         self._settings = settings
         self._database_url = database_url
         self._stages = stages
-        self._ledger = ledger
+        self._journal = journal
         self._board = board
 
     def start(self) -> None:
@@ -102,35 +102,34 @@ class Workflows:
         patience = max(0, round(seconds)) if self._board.busy else 0
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience)
 
-    def enqueue(self, call_id: str) -> None:
-        """Have the call analyzed; doing so twice is doing it once."""
+    def enqueue(self, call: Call) -> None:
+        """Have the call analyzed; doing so twice in one run is doing it once."""
         DBOS.enqueue_workflow_with_options(
             {
                 "workflow_name": _NAME,
                 "queue_name": _QUEUE,
-                "workflow_id": _workflow_id(call_id),
+                "workflow_id": _workflow_id(call),
                 "app_version": _VERSION,
             },
-            call_id,
+            call.id,
         )
 
-    def cancel(self, call_id: str) -> None:
+    def cancel(self, call: Call) -> None:
         """Stop the call's analysis, wherever it is."""
-        DBOS.cancel_workflow(_workflow_id(call_id))
+        DBOS.cancel_workflow(_workflow_id(call))
 
-    def recover(self, unfinished: Sequence[str]) -> None:
-        """See to it that each of these calls comes to an end: call it once, after `start`."""
-        known: dict[str, str] = {}
-        for at in range(0, len(unfinished), _BATCH):
-            ids = [_workflow_id(each) for each in unfinished[at : at + _BATCH]]
+    def recover(self) -> None:
+        """See to it that each unfinished call comes to an end: call it once, after `start`."""
+        for calls in self._journal.unfinished(_BATCH):
+            ids = [_workflow_id(call) for call in calls]
             found = DBOS.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
-            known.update((each.workflow_id, each.status) for each in found)
-        for call_id in unfinished:
-            status = known.get(_workflow_id(call_id))
-            if status is None:  # accepted a moment before the end, or by an earlier version
-                self.enqueue(call_id)
-            elif status not in _ALIVE:
-                self._ledger.fail(call_id, _ABANDONED)
+            known = {each.workflow_id: each.status for each in found}
+            for call in calls:
+                status = known.get(_workflow_id(call))
+                if status is None:  # accepted a moment before the end, or by an earlier version
+                    self.enqueue(call)
+                elif status not in _ALIVE:
+                    self._journal.fail(call.id, _ABANDONED)
 
     def _config(self) -> DBOSConfig:
         return {
@@ -246,8 +245,8 @@ class Workflows:
             raise
 
 
-def _workflow_id(call_id: str) -> str:
-    return f"{_VERSION}/{call_id}"
+def _workflow_id(call: Call) -> str:
+    return f"{_VERSION}/{call.id}/{call.run}"
 
 
 def _is_last_attempt(error: CallscopeError) -> bool:
