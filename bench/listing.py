@@ -39,6 +39,7 @@ from tests.gateway.conftest import postgresql_server
 TENANT = "acme"
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 _BATCH = 2000
+_TEXTS = 5000  # different ones
 _BEHAVIORS = (
     "empathy_opening", "active_listening", "disclosure_delivery", "rapport", "discovery",
     "resolution",
@@ -137,6 +138,7 @@ def _fill(engine: sa.Engine, count: int) -> None:
     weights = list(accumulate(1 / (rank + 10) for rank in range(10_000)))
     vocabulary = [f"w{rank}" for rank in range(10_000)]
     dialect = engine.dialect.name
+    texts = [_words(source, vocabulary, weights, dialect) for _ in range(_TEXTS)]
     total = count + count // 10
     for at in range(0, total, _BATCH):
         numbers = range(at, min(at + _BATCH, total))
@@ -150,7 +152,7 @@ def _fill(engine: sa.Engine, count: int) -> None:
                 {
                     **_owner(call),
                     "place": first_place(call["id"]),
-                    "words": _words(source, vocabulary, weights, dialect),
+                    "words": source.choice(texts),
                 }
                 for call in done
             ],
@@ -246,9 +248,7 @@ def _disclosures(
             }
 
 
-def _words(
-    source: random.Random, vocabulary: list[str], weights: list[float], dialect: str
-) -> str:
+def _words(source: random.Random, vocabulary: list[str], weights: list[float], dialect: str) -> str:
     said = source.choices(vocabulary, cum_weights=weights, k=300)
     utterances = [" ".join(["w0", "w1", *said[at : at + 15]]) for at in range(0, 300, 15)]
     return tsvector(utterances) if dialect == "postgresql" else fts5_document(utterances)
@@ -284,7 +284,8 @@ def _explain(engine: sa.Engine) -> None:
     for name, fields in _QUERIES.items():
         page = PageQuery.read(CallQuery.read(fields), 50, None)
         statement = page_of_calls(TENANT, page, engine.dialect.name)
-        how = "EXPLAIN (ANALYZE, BUFFERS)" if engine.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+        postgresql = engine.dialect.name == "postgresql"
+        how = "EXPLAIN (ANALYZE, BUFFERS)" if postgresql else "EXPLAIN QUERY PLAN"
         with engine.connect() as connection:
             rows = connection.execute(statement.prefix_with(how))
             print(f"\n{name}", *(row[-1] for row in rows), sep="\n  ")

@@ -174,15 +174,55 @@ class WatchCallResponse(_message.Message):
     call: Call
     def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ...) -> None: ...
 
+class CallFilter(_message.Message):
+    __slots__ = ("status", "agent", "queue", "direction", "since", "until", "rubric", "behavior", "outcome", "min_score", "max_score", "disclosure", "disclosure_status", "on_time", "review_needed", "min_overall", "max_overall", "text")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    RUBRIC_FIELD_NUMBER: _ClassVar[int]
+    BEHAVIOR_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
+    MAX_SCORE_FIELD_NUMBER: _ClassVar[int]
+    DISCLOSURE_FIELD_NUMBER: _ClassVar[int]
+    DISCLOSURE_STATUS_FIELD_NUMBER: _ClassVar[int]
+    ON_TIME_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_NEEDED_FIELD_NUMBER: _ClassVar[int]
+    MIN_OVERALL_FIELD_NUMBER: _ClassVar[int]
+    MAX_OVERALL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    status: CallStatus
+    agent: str
+    queue: str
+    direction: str
+    since: str
+    until: str
+    rubric: str
+    behavior: str
+    outcome: _types_pb2.Outcome
+    min_score: float
+    max_score: float
+    disclosure: str
+    disclosure_status: _types_pb2.DisclosureStatus
+    on_time: bool
+    review_needed: bool
+    min_overall: float
+    max_overall: float
+    text: str
+    def __init__(self, status: _Optional[_Union[CallStatus, str]] = ..., agent: _Optional[str] = ..., queue: _Optional[str] = ..., direction: _Optional[str] = ..., since: _Optional[str] = ..., until: _Optional[str] = ..., rubric: _Optional[str] = ..., behavior: _Optional[str] = ..., outcome: _Optional[_Union[_types_pb2.Outcome, str]] = ..., min_score: _Optional[float] = ..., max_score: _Optional[float] = ..., disclosure: _Optional[str] = ..., disclosure_status: _Optional[_Union[_types_pb2.DisclosureStatus, str]] = ..., on_time: _Optional[bool] = ..., review_needed: _Optional[bool] = ..., min_overall: _Optional[float] = ..., max_overall: _Optional[float] = ..., text: _Optional[str] = ...) -> None: ...
+
 class ListCallsRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "status")
+    __slots__ = ("page_size", "page_token", "filter")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
-    STATUS_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    status: CallStatus
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., status: _Optional[_Union[CallStatus, str]] = ...) -> None: ...
+    filter: CallFilter
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[_Union[CallFilter, _Mapping]] = ...) -> None: ...
 
 class ListCallsResponse(_message.Message):
     __slots__ = ("calls", "next_page_token")

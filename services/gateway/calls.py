@@ -5,21 +5,20 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
 from dataclasses import dataclass, replace
 
-from callscope.errors import CallNotFound, InvalidInput, Unavailable
+from callscope.errors import CallNotFound, Unavailable
 from callscope.types import CallRecord
 from services.gateway import metrics
 from services.gateway.access import Caller, Permission
-from services.gateway.call import Call, CallStatus, checked_id
+from services.gateway.call import Call, CallStatus
 from services.gateway.intake import Intake
 from services.gateway.ledger import Ledger
 from services.gateway.progress import Board
+from services.gateway.query import CallQuery, PageQuery
 from services.gateway.store import BlobStore
 from services.gateway.submission import Submission, checked_key
 
-__all__ = ["DEFAULT_PAGE", "MAX_PAGE", "Audio", "Calls", "Page"]
+__all__ = ["Audio", "Calls", "Page"]
 
-DEFAULT_PAGE = 50
-MAX_PAGE = 500
 _BLOCK = 1 << 20  # bytes gathered before a thread is bothered
 _POLL = 1.0  # seconds; another gateway's changes are seen in the database only
 _PAUSE = 0.1  # seconds between two changes shown
@@ -104,24 +103,19 @@ class Calls:
         return self.board.on(self.ledger.get(caller.tenant, call_id))
 
     def page(
-        self,
-        caller: Caller,
-        limit: int | None = None,
-        token: str | None = None,
-        status: CallStatus | None = None,
+        self, caller: Caller, query: CallQuery, limit: int | None = None, token: str | None = None
     ) -> Page:
-        """Calls, newest first; new ones do not shift the pages that follow.
+        """The calls that the query lets pass, newest first; new ones do not shift later pages.
 
         Raises:
-            InvalidInput: a limit out of range, or a token that no page gave.
+            InvalidInput: a limit out of range, or a token that no page of this list gave.
         """
         caller.require(Permission.READ)
-        limit = DEFAULT_PAGE if limit is None else limit
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidInput(f"the page size is not between 1 and {MAX_PAGE}")
-        found = self.ledger.page(caller.tenant, limit + 1, _cursor(token), status)
-        shown = tuple(self.board.on(call) for call in found[:limit])
-        return Page(shown, shown[-1].id if len(found) > limit else None)
+        wanted = PageQuery.read(query, limit, token)
+        found = self.ledger.page(caller.tenant, wanted)
+        shown = tuple(self.board.on(call) for call in found[: wanted.size])
+        more = len(found) > wanted.size
+        return Page(shown, wanted.token_after(shown[-1].id) if more else None)
 
     def record(self, caller: Caller, call_id: str) -> CallRecord:
         """The call's record; raises `CallNotFound`, or `NotReady` where it is not done."""
@@ -182,12 +176,3 @@ class Calls:
         except CallNotFound:
             return replace(before, status=CallStatus.CANCELLED, stage=None)
         return replace(now, progress=max(before.progress, now.progress))
-
-
-def _cursor(token: str | None) -> str | None:
-    try:
-        return None if token is None else checked_id(token)
-    except CallNotFound:
-        raise InvalidInput(
-            "the page token is not one that a page gave", remedy="Start at the first page."
-        ) from None

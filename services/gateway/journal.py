@@ -16,6 +16,7 @@ from callscope.types import CallRecord
 from services.gateway.archive import pack, unpack
 from services.gateway.call import Call, CallStatus, Problem
 from services.gateway.database import transaction
+from services.gateway.index import enter
 from services.gateway.ledger import to_call
 from services.gateway.tables import ArtifactRow, CallRow, RecordRow
 
@@ -114,6 +115,7 @@ class Journal:
             if not _update(session, call_id, status=CallStatus.DONE, updated_at=now):
                 return False
             session.add(row)
+            enter(session, record, call_id)
             session.execute(sa.delete(ArtifactRow).where(_artifact(call_id, consumed)))
             return True
 

@@ -16,6 +16,9 @@ from services.gateway.archive import unpack
 from services.gateway.audit import Action, note
 from services.gateway.call import Call, CallStatus, Lane, Problem, checked_id
 from services.gateway.database import transaction
+from services.gateway.index import facets, forget
+from services.gateway.listing import page_of_calls
+from services.gateway.query import PageQuery
 from services.gateway.tables import CallRow, RecordRow
 
 __all__ = ["Ledger", "NewCall", "to_call"]
@@ -70,6 +73,7 @@ class Ledger:
             options=_OPTIONS.dump_python(new.options, mode="json"),
             created_at=now,
             updated_at=now,
+            **facets(new.metadata, new.started_at, now),
         )
         try:
             with transaction(self._engine) as session:
@@ -105,23 +109,18 @@ class Ledger:
             row = session.scalars(query).one_or_none()
             return None if row is None else to_call(row, self._uri)
 
-    def page(
-        self, tenant: str, limit: int, before: str | None, status: CallStatus | None
-    ) -> list[Call]:
-        """At most `limit` calls, newest first, from those older than the call `before`."""
-        query = sa.select(CallRow).filter_by(tenant=tenant).order_by(CallRow.id.desc())
-        if before is not None:
-            query = query.where(CallRow.id < before)
-        if status is not None:
-            query = query.filter_by(status=status)
+    def page(self, tenant: str, page: PageQuery) -> list[Call]:
+        """The calls of the page, newest first, and one more where there is one."""
+        query = page_of_calls(tenant, page, self._engine.dialect.name)
         with transaction(self._engine) as session:
-            return [to_call(row, self._uri) for row in session.scalars(query.limit(limit))]
+            return [to_call(row, self._uri) for row in session.scalars(query)]
 
     def remove(self, tenant: str, call_id: str, actor: str) -> None:
         """Remove the call with its artifacts and records, and note who did."""
         with transaction(self._engine) as session:
             removed = sa.delete(CallRow).filter_by(tenant=tenant, id=call_id)
             if session.execute(removed.returning(CallRow.id)).scalar() is not None:
+                forget(session)
                 note(session, tenant, actor, Action.DELETE_CALL, call_id)
 
     def record(self, tenant: str, call_id: str) -> CallRecord:

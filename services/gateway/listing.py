@@ -4,13 +4,17 @@ The joins are such that every filter has an index to begin with, in the order of
 each call at most one row in every table; which index to begin with is the database's choice.
 """
 
+from datetime import datetime
+from typing import Any
+
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from services.gateway.index import BehaviorRow, DisclosureRow, TextRow, cut, first_place
 from services.gateway.query import CallQuery, PageQuery
 from services.gateway.tables import CallRow
-from services.gateway.words import Wanted, fts5_query, tsquery
+from services.gateway.words import fts5_query, tsquery
 
 __all__ = ["page_of_calls"]
 
@@ -18,56 +22,51 @@ _FTS5 = sa.table("call_words", sa.column("rowid", sa.Integer), sa.column("call_w
 """SQLite's index over `TextRow`, filled by triggers; `rowid` is the place."""
 
 
-def page_of_calls(tenant: str, page: PageQuery, dialect: str) -> sa.Select[tuple[CallRow]]:
+def page_of_calls(tenant: str, page: PageQuery, dialect: str) -> sa.Select[CallRow]:
     """The tenant's calls on the page, and one more if there is one, newest first."""
     # Found by indexes alone; the rows of those shown are fetched afterwards.
-    found = _ids(tenant, page, dialect).subquery()
-    return (
-        sa.select(CallRow)
-        .join(found, found.c.id == CallRow.id)
-        .order_by(CallRow.id.desc())
-    )
+    found = _found(tenant, page, dialect).subquery()
+    return sa.select(CallRow).join(found, found.c.id == CallRow.id).order_by(found.c.rank.desc())
 
 
-def _ids(tenant: str, page: PageQuery, dialect: str) -> sa.Select[tuple[str]]:
+def _found(tenant: str, page: PageQuery, dialect: str) -> sa.Select[str, object]:
     query = page.query
     source: sa.FromClause = CallRow.__table__
-    order: sa.ColumnElement[object] = CallRow.id
     conditions = [CallRow.tenant == tenant, *_facets(query)]
-    if page.before is not None:
-        conditions.append(CallRow.id < page.before)
     if query.disclosure is not None:
         source = source.join(DisclosureRow, DisclosureRow.call_id == CallRow.id)
         conditions += _disclosure(tenant, query)
     if query.behavior is not None:
         source = source.join(BehaviorRow, BehaviorRow.call_id == CallRow.id)
         conditions += _behavior(tenant, query)
+    rank: sa.SQLColumnExpression[Any] = CallRow.id
+    before: Any = page.before
     if query.wanted is not None:
         source = source.join(TextRow, TextRow.call_id == CallRow.id)
         conditions.append(TextRow.tenant == tenant)
         if dialect == "sqlite":
             source = source.join(_FTS5, _FTS5.c.rowid == TextRow.place)
-            conditions += _fts5(query.wanted, page.before)
-            order = _FTS5.c.rowid
+            conditions.append(_FTS5.c.call_words.op("MATCH")(fts5_query(query.wanted)))
+            rank, before = _FTS5.c.rowid, _place(page.before)
         else:
             conditions.append(TextRow.words.op("@@")(sa.cast(tsquery(query.wanted), TSQUERY())))
+    if before is not None:
+        conditions.append(rank < before)
     return (
-        sa.select(CallRow.id)
+        sa.select(CallRow.id, rank.label("rank"))
         .select_from(source)
         .where(*conditions)
-        .order_by(order.desc())
+        .order_by(rank.desc())
         .limit(page.size + 1)
     )
 
 
-class TSQUERY(sa.types.UserDefinedType[str]):
-    """PostgreSQL's type of text queries."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """Its name."""
-        return "TSQUERY"
+def _place(call_id: str | None) -> sa.ColumnElement[int] | None:
+    """Where FTS5 has the call, or would have it, should it have been deleted meanwhile."""
+    if call_id is None:
+        return None
+    known = sa.select(TextRow.place).where(TextRow.call_id == call_id).scalar_subquery()
+    return sa.func.coalesce(known, first_place(call_id))
 
 
 def _facets(query: CallQuery) -> list[sa.ColumnElement[bool]]:
@@ -81,9 +80,9 @@ def _facets(query: CallQuery) -> list[sa.ColumnElement[bool]]:
     }
     conditions = [column == value for column, value in equal.items() if value is not None]
     if query.since is not None:
-        conditions.append(CallRow.began_at >= query.since)
+        conditions.append(CallRow.began_at >= datetime.fromisoformat(query.since))
     if query.until is not None:
-        conditions.append(CallRow.began_at < query.until)
+        conditions.append(CallRow.began_at < datetime.fromisoformat(query.until))
     return conditions + _between(CallRow.overall, query.min_overall, query.max_overall)
 
 
@@ -103,17 +102,10 @@ def _disclosure(tenant: str, query: CallQuery) -> list[sa.ColumnElement[bool]]:
     return conditions
 
 
-def _fts5(what: Wanted, before: str | None) -> list[sa.ColumnElement[bool]]:
-    conditions = [_FTS5.c.call_words.op("MATCH")(fts5_query(what))]
-    if before is not None:
-        conditions.append(_FTS5.c.rowid <= first_place(before))
-    return conditions
-
-
 def _between(
     column: InstrumentedAttribute[float | None], least: float | None, most: float | None
 ) -> list[sa.ColumnElement[bool]]:
-    conditions = []
+    conditions: list[sa.ColumnElement[bool]] = []
     if least is not None:
         conditions.append(column >= least)
     if most is not None:

@@ -4,8 +4,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -30,7 +29,6 @@ __all__ = ["DEFAULT_PAGE", "MAX_PAGE", "CallQuery", "PageQuery"]
 DEFAULT_PAGE = 50
 MAX_PAGE = 500
 _REMEDY = "GET /openapi.json describes every filter; docs/api.md shows examples."
-_BAD_TOKEN = "the page token is not one that this list gave"
 _START_AGAIN = "Start at the first page, and keep the filters while you turn pages."
 _DIGEST = 8  # bytes of a token that bind it to its filters
 
@@ -38,7 +36,7 @@ Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
-Instant = Annotated[Time, AfterValidator(instant)]
+Instant = Annotated[Time, AfterValidator(lambda text: instant(text).isoformat())]
 
 
 class CallQuery(BaseModel):
@@ -105,7 +103,7 @@ class CallQuery(BaseModel):
             least, most = getattr(self, low), getattr(self, high)
             if least is not None and most is not None and least > most:
                 raise ValueError(f"{low} is more than {high}")
-        if self.since is not None and self.until is not None and self.since >= self.until:
+        if self.since and self.until and instant(self.since) >= instant(self.until):
             raise ValueError("since is not before until")
         return self
 
@@ -122,12 +120,10 @@ class CallQuery(BaseModel):
             InvalidInput: naming each filter that cannot be right, and why.
         """
         try:
-            query = cls.model_validate(fields)
+            return cls.model_validate(fields)
         except ValidationError as error:
             found = error.errors(include_input=False, include_url=False)
             raise invalid_input(found, _REMEDY) from None
-        _ = query.wanted
-        return query
 
     @property
     def wanted(self) -> Wanted | None:
@@ -174,7 +170,7 @@ def _call_of(token: str, query: CallQuery) -> str:
     except (ValueError, binascii.Error):
         content = b""
     if len(content) != _DIGEST + 16:
-        raise InvalidInput(f"page_token: {_BAD_TOKEN}", remedy=_START_AGAIN)
+        raise InvalidInput("page_token: not one that this list gave", remedy=_START_AGAIN)
     if content[:_DIGEST] != _digest(query):
         raise InvalidInput(
             "page_token: it belongs to a list with other filters", remedy=_START_AGAIN
@@ -183,5 +179,6 @@ def _call_of(token: str, query: CallQuery) -> str:
 
 
 def _digest(query: CallQuery) -> bytes:
-    content = query.model_dump_json(exclude_none=True).encode()
+    filters = set(CallQuery.model_fields)  # a door may have asked for more with them
+    content = query.model_dump_json(include=filters, exclude_none=True).encode()
     return hashlib.sha256(content).digest()[:_DIGEST]

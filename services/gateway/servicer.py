@@ -19,6 +19,7 @@ from callscope.wire import to_proto
 from services.gateway.access import Authenticate, Caller
 from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Calls
+from services.gateway.messages import to_query
 from services.gateway.settings import GatewaySettings
 from services.gateway.submission import Submission
 from services.gateway.wiring import Gateway
@@ -29,7 +30,6 @@ _MAX_CHUNK = 1 << 20  # bytes, as the proto says
 _STATUS: Mapping[CallStatus, pb.CallStatus] = {
     status: getattr(pb, f"CALL_STATUS_{status.name}") for status in CallStatus
 }
-_FROM_STATUS: Mapping[int, CallStatus] = {number: status for status, number in _STATUS.items()}
 _LANE: Mapping[Lane, pb.Lane] = {lane: getattr(pb, f"LANE_{lane.name}") for lane in Lane}
 _FROM_LANE: Mapping[int, Lane] = {
     pb.LANE_UNSPECIFIED: Lane.LIVE,
@@ -113,9 +113,9 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServicer):
         page = await asyncio.to_thread(
             self._calls.page,
             caller,
+            to_query(request.filter),
             request.page_size or None,
             _given(request, "page_token"),
-            _status(_given(request, "status")),
         )
         return pb.ListCallsResponse(
             calls=[_message(call) for call in page.calls], next_page_token=page.next_token
@@ -181,14 +181,6 @@ def _lane(number: int) -> Lane:
 
 def _given(message: Message, name: str) -> Any:
     return getattr(message, name) if message.HasField(name) else None
-
-
-def _status(number: int | None) -> CallStatus | None:
-    if number is None:
-        return None
-    if number not in _FROM_STATUS:
-        raise InvalidInput(f"{number} is no status of a call")
-    return _FROM_STATUS[number]
 
 
 def _message(call: Call) -> pb.Call:

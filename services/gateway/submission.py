@@ -21,7 +21,15 @@ from callscope.errors import InvalidInput
 from callscope.pipeline import AnalyzeOptions, DiarizeOptions, RubricSource, TranscribeOptions
 from services.gateway.call import Lane
 
-__all__ = ["Fact", "IdempotencyKey", "Submission", "Time", "checked_key", "instant", "invalid_input"]
+__all__ = [
+    "Fact",
+    "IdempotencyKey",
+    "Submission",
+    "Time",
+    "checked_key",
+    "instant",
+    "invalid_input",
+]
 
 # Control characters have no place in names and facts, and PostgreSQL stores no NUL.
 _PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"

@@ -36,7 +36,9 @@ def words(text: str) -> list[str]:
     """The plain words of a text, in order."""
     bare = text.translate(_APOSTROPHES).casefold()
     plain = "".join(
-        letter for letter in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(letter)
+        letter
+        for letter in unicodedata.normalize("NFKD", bare)
+        if not unicodedata.combining(letter)
     )
     return [word[:_MAX_WORD] for word in _WORD.findall(plain)]
 
@@ -47,7 +49,9 @@ def wanted(query: str) -> Wanted:
     Raises:
         InvalidInput: there is no word in it, or too many.
     """
-    terms = [words(match[1] if match[1] is not None else match[2]) for match in _TERM.finditer(query)]
+    terms = [
+        words(match[1] if match[1] is not None else match[2]) for match in _TERM.finditer(query)
+    ]
     # A term such as "follow-up" is two words beside each other.
     phrases = tuple(dict.fromkeys(tuple(term) for term in terms if term))
     if not phrases:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import uuid
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,10 +21,12 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+import sqlalchemy as sa
 from minio import Minio
 
 from callscope.serving.embedded import embedded
 from callscope.v1 import gateway_pb2_grpc
+from services.gateway import database
 from services.gateway.servicer import build
 from services.gateway.settings import GatewaySettings
 from tests.gateway.engines import Engines, eventually, serving
@@ -194,6 +197,30 @@ def postgresql_server() -> Iterator[str]:
 def _pg_ctl() -> Path | str | None:
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
     return shutil.which("pg_ctl") or (programs[-1] if programs else None)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/calls.db"
+    return _fresh_database(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[sa.Engine]:
+    engine = database.connect(url)
+    database.migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def _fresh_database(server: str) -> str:
+    name = f"t{uuid.uuid4().hex}"
+    admin = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    admin.dispose()
+    return server.rpartition("/")[0] + f"/{name}"
 
 
 _LIKE_MINIO = ("--multi-buckets", "--keep-etag", "--no-banner", "--no-usage-report")

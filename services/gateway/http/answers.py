@@ -9,10 +9,12 @@ from pydantic import BaseModel, Field
 
 from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Page
+from services.gateway.query import DEFAULT_PAGE, MAX_PAGE, CallQuery
 from services.gateway.submission import Submission
 
-__all__ = ["CallBody", "PageBody", "UriSubmission"]
+__all__ = ["CallBody", "ListParameters", "PageBody", "UriSubmission"]
 
+_NEXT = "H0mF2mQ7mEsBmApOL3x8fZ1SCm8_DIsR"
 _ID = "01980a4e-2f7c-7c7d-9d52-0a6f3f0c8b11"
 
 
@@ -24,6 +26,15 @@ class UriSubmission(Submission):
         description="`file://` inside the gateway's allowed folders, or `s3://bucket/key` in an "
         "allowed bucket. The bytes are copied.",
         examples=["s3://calls/2026/01/31/a17.wav"],
+    )
+
+
+class ListParameters(CallQuery):
+    """Which calls to list, and which page of them."""
+
+    page_size: int = Field(DEFAULT_PAGE, ge=1, le=MAX_PAGE, description="At most this many.")
+    page_token: str | None = Field(
+        None, max_length=64, description="From the page before, with the same filters."
     )
 
 
@@ -86,7 +97,7 @@ class PageBody(BaseModel):
 
     calls: list[CallBody] = Field(description="Newest first.")
     next_page_token: str | None = Field(
-        description="For the next page; null on the last.", examples=[_ID]
+        description="For the next page; null on the last.", examples=[_NEXT]
     )
 
     @classmethod

@@ -14,9 +14,9 @@ from callscope.formats import render
 from callscope.record import to_dict, to_json
 from callscope.types import CallRecord
 from services.gateway.access import Caller
-from services.gateway.call import Call, CallStatus
-from services.gateway.calls import DEFAULT_PAGE, MAX_PAGE, Calls
-from services.gateway.http.answers import CallBody, PageBody, UriSubmission
+from services.gateway.call import Call
+from services.gateway.calls import Calls
+from services.gateway.http.answers import CallBody, ListParameters, PageBody, UriSubmission
 from services.gateway.http.body import Body
 from services.gateway.http.form import Form
 from services.gateway.http.identity import Who, caller_of
@@ -92,18 +92,9 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
         return CallBody.of(call)
 
     @routes.get("/calls", response_model=PageBody, summary="List calls", tags=["calls"])
-    def list_calls(
-        who: Who,
-        page_size: Annotated[
-            int, Query(ge=1, le=MAX_PAGE, description="At most this many.")
-        ] = DEFAULT_PAGE,
-        page_token: Annotated[
-            str | None, Query(max_length=64, description="From the page before.")
-        ] = None,
-        status: Annotated[CallStatus | None, Query(description="Only calls that stand so.")] = None,
-    ) -> PageBody:
-        """Calls, newest first; new ones do not shift the pages that follow."""
-        return PageBody.of(calls.page(who, page_size, page_token, status))
+    def list_calls(who: Who, wanted: Annotated[ListParameters, Query()]) -> PageBody:
+        """The calls that pass every filter, newest first; new ones do not shift later pages."""
+        return PageBody.of(calls.page(who, wanted, wanted.page_size, wanted.page_token))
 
     @routes.get(
         "/calls/{call_id}", response_model=CallBody, summary="Where a call stands", tags=["calls"]

@@ -1,5 +1,6 @@
 """Columns of calls and records that can be queried, and the words that can be searched for."""
 
+import sqlite3
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,10 +42,10 @@ def upgrade() -> None:
             sa.Column("on_time", sa.Boolean()),
             sa.Column("coverage", sa.Double()))  # fmt: skip
     postgresql = op.get_bind().dialect.name == "postgresql"
+    place = sa.BigInteger() if postgresql else sa.Integer()  # all 64 bits in SQLite
     op.create_table(
         "call_texts",
-        sa.Column("place", sa.BigInteger() if postgresql else sa.Integer(), autoincrement=False,
-                  nullable=False),  # fmt: skip
+        sa.Column("place", place, autoincrement=False, nullable=False),
         sa.Column("call_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("tenant", sa.String(64), nullable=False),
         sa.Column("words", TSVECTOR() if postgresql else sa.Text(), nullable=False),
@@ -57,6 +58,8 @@ def upgrade() -> None:
     if not postgresql:
         for statement in _FTS5:
             op.execute(statement)
+        if sqlite3.sqlite_version_info >= (3, 42):
+            op.execute("INSERT INTO call_words (call_words, rank) VALUES ('secure-delete', 1)")
     _fill()
     if postgresql:  # faster than word by word
         op.create_index("ix_call_texts_words", "call_texts", ["words"], postgresql_using="gin")
@@ -79,7 +82,7 @@ def _fill() -> None:
     """Enter what is there. A revision that changes these tables takes this over from here."""
     calls = sa.table(
         "calls",
-        *(sa.column(name) for name in ("agent", "queue", "direction", "started_at", "tenant")),
+        *(sa.column(name) for name in ("agent", "queue", "direction", "started_at")),
         sa.column("id", sa.Uuid(as_uuid=False)),
         sa.column("metadata", sa.JSON()),
         sa.column("created_at", UtcDateTime()),
@@ -92,7 +95,7 @@ def _fill() -> None:
         sa.column("content"),
     )
     newest = sa.select(records.c.content).order_by(records.c.version.desc()).limit(1)
-    read = (calls.c.id, calls.c.tenant, calls.c.metadata, calls.c.started_at, calls.c.created_at)
+    read = (calls.c.id, calls.c.metadata, calls.c.started_at, calls.c.created_at)
     after = ""
     with Session(op.get_bind()) as session:
         while rows := session.execute(
@@ -100,17 +103,18 @@ def _fill() -> None:
             if after
             else sa.select(*read).order_by(calls.c.id).limit(_BATCH)
         ).all():
-            for call_id, tenant, metadata, started_at, created_at in rows:
+            for call_id, metadata, started_at, created_at in rows:
                 known = facets(metadata, started_at, created_at)
                 session.execute(sa.update(calls).where(calls.c.id == call_id).values(**known))
                 content = session.scalar(newest.where(records.c.call_id == call_id))
                 if content is not None:
-                    enter(session, tenant, call_id, unpack(CallRecord, content))
+                    enter(session, unpack(CallRecord, content), call_id)
             after = rows[-1][0]
 
 
 # An index over `call_texts.words`, kept up by triggers (SQLite's FTS5 manual, section 4.4.3), so
-# that it holds what the table holds, whoever changes that. Words come plain: `services.gateway.words`.
+# that it holds what the table holds, whoever changes that. Words come plain from
+# `services.gateway.words`.
 _FTS5 = (
     "CREATE VIRTUAL TABLE call_words USING fts5(words, content='call_texts', "
     "content_rowid='place', tokenize='unicode61 remove_diacritics 0')",
