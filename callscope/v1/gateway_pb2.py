@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from callscope.v1 import diff_pb2 as callscope_dot_v1_dot_diff__pb2
 from callscope.v1 import score_pb2 as callscope_dot_v1_dot_score__pb2
 from callscope.v1 import types_pb2 as callscope_dot_v1_dot_types__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63\x61llscope/v1/gateway.proto\x12\x0c\x63\x61llscope.v1\x1a\x18\x63\x61llscope/v1/score.proto\x1a\x18\x63\x61llscope/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x02\n\x0b\x43\x61llOptions\x12*\n\x06rubric\x18\x01 \x01(\x0b\x32\x1a.callscope.v1.RubricSource\x12\x1a\n\ragent_channel\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\x08language\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08hotwords\x18\x04 \x03(\t\x12\x19\n\x0cmin_speakers\x18\x05 \x01(\x05H\x02\x88\x01\x01\x12\x19\n\x0cmax_speakers\x18\x06 \x01(\x05H\x03\x88\x01\x01\x12\x1d\n\x10transcribe_model\x18\x07 \x01(\tH\x04\x88\x01\x01\x42\x10\n\x0e_agent_channelB\x0b\n\t_languageB\x0f\n\r_min_speakersB\x0f\n\r_max_speakersB\x13\n\x11_transcribe_model\"8\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06remedy\x18\x03 \x01(\t\"\xd3\x02\n\x04\x43\x61ll\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x06status\x18\x02 \x01(\x0e\x32\x18.callscope.v1.CallStatus\x12*\n\trecording\x18\x03 \x01(\x0b\x32\x17.callscope.v1.Recording\x12\x12\n\x05stage\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08progress\x18\x05 \x01(\x01\x12+\n\x07problem\x18\x06 \x01(\x0b\x32\x15.callscope.v1.ProblemH\x01\x88\x01\x01\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x04lane\x18\t \x01(\x0e\x32\x12.callscope.v1.LaneB\x08\n\x06_stageB\n\n\x08_problem\"\xba\x02\n\x11SubmitCallRequest\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12*\n\x07options\x18\x02 \x01(\x0b\x32\x19.callscope.v1.CallOptions\x12?\n\x08metadata\x18\x03 \x03(\x0b\x32-.callscope.v1.SubmitCallRequest.MetadataEntry\x12\x17\n\nstarted_at\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0fidempotency_key\x18\x05 \x01(\tH\x01\x88\x01\x01\x12 \n\x04lane\x18\x06 \x01(\x0e\x32\x12.callscope.v1.Lane\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_started_atB\x12\n\x10_idempotency_key\"6\n\x12SubmitCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\xa3\x02\n\x0cUploadHeader\x12*\n\x07options\x18\x01 \x01(\x0b\x32\x19.callscope.v1.CallOptions\x12:\n\x08metadata\x18\x02 \x03(\x0b\x32(.callscope.v1.UploadHeader.MetadataEntry\x12\x17\n\nstarted_at\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0fidempotency_key\x18\x04 \x01(\tH\x01\x88\x01\x01\x12 \n\x04lane\x18\x05 \x01(\x0e\x32\x12.callscope.v1.Lane\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_started_atB\x12\n\x10_idempotency_key\"Z\n\x11UploadCallRequest\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.callscope.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"6\n\x12UploadCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\x1c\n\x0eGetCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\"3\n\x0fGetCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\x1e\n\x10WatchCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\"5\n\x11WatchCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\xeb\x05\n\nCallFilter\x12-\n\x06status\x18\x01 \x01(\x0e\x32\x18.callscope.v1.CallStatusH\x00\x88\x01\x01\x12\x12\n\x05\x61gent\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05queue\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x16\n\tdirection\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x12\n\x05since\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x12\n\x05until\x18\x06 \x01(\tH\x05\x88\x01\x01\x12\x13\n\x06rubric\x18\x07 \x01(\tH\x06\x88\x01\x01\x12\x15\n\x08\x62\x65havior\x18\x08 \x01(\tH\x07\x88\x01\x01\x12+\n\x07outcome\x18\t \x01(\x0e\x32\x15.callscope.v1.OutcomeH\x08\x88\x01\x01\x12\x16\n\tmin_score\x18\n \x01(\x01H\t\x88\x01\x01\x12\x16\n\tmax_score\x18\x0b \x01(\x01H\n\x88\x01\x01\x12\x17\n\ndisclosure\x18\x0c \x01(\tH\x0b\x88\x01\x01\x12>\n\x11\x64isclosure_status\x18\r \x01(\x0e\x32\x1e.callscope.v1.DisclosureStatusH\x0c\x88\x01\x01\x12\x14\n\x07on_time\x18\x0e \x01(\x08H\r\x88\x01\x01\x12\x1a\n\rreview_needed\x18\x0f \x01(\x08H\x0e\x88\x01\x01\x12\x18\n\x0bmin_overall\x18\x10 \x01(\x01H\x0f\x88\x01\x01\x12\x18\n\x0bmax_overall\x18\x11 \x01(\x01H\x10\x88\x01\x01\x12\x11\n\x04text\x18\x12 \x01(\tH\x11\x88\x01\x01\x42\t\n\x07_statusB\x08\n\x06_agentB\x08\n\x06_queueB\x0c\n\n_directionB\x08\n\x06_sinceB\x08\n\x06_untilB\t\n\x07_rubricB\x0b\n\t_behaviorB\n\n\x08_outcomeB\x0c\n\n_min_scoreB\x0c\n\n_max_scoreB\r\n\x0b_disclosureB\x14\n\x12_disclosure_statusB\n\n\x08_on_timeB\x10\n\x0e_review_neededB\x0e\n\x0c_min_overallB\x0e\n\x0c_max_overallB\x07\n\x05_text\"w\n\x10ListCallsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x17\n\npage_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x12(\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x18.callscope.v1.CallFilterB\r\n\x0b_page_token\"h\n\x11ListCallsResponse\x12!\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x12.callscope.v1.Call\x12\x1c\n\x0fnext_page_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_next_page_token\"\x1e\n\x10GetRecordRequest\x12\n\n\x02id\x18\x01 \x01(\t\"=\n\x11GetRecordResponse\x12(\n\x06record\x18\x01 \x01(\x0b\x32\x18.callscope.v1.CallRecord\"\x1f\n\x11\x44\x65leteCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65leteCallResponse*\xa3\x01\n\nCallStatus\x12\x1b\n\x17\x43\x41LL_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43\x41LL_STATUS_QUEUED\x10\x01\x12\x17\n\x13\x43\x41LL_STATUS_RUNNING\x10\x02\x12\x14\n\x10\x43\x41LL_STATUS_DONE\x10\x03\x12\x16\n\x12\x43\x41LL_STATUS_FAILED\x10\x04\x12\x19\n\x15\x43\x41LL_STATUS_CANCELLED\x10\x05*>\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\r\n\tLANE_LIVE\x10\x01\x12\x11\n\rLANE_BACKFILL\x10\x02\x32\xb2\x04\n\x07Gateway\x12O\n\nSubmitCall\x12\x1f.callscope.v1.SubmitCallRequest\x1a .callscope.v1.SubmitCallResponse\x12Q\n\nUploadCall\x12\x1f.callscope.v1.UploadCallRequest\x1a .callscope.v1.UploadCallResponse(\x01\x12\x46\n\x07GetCall\x12\x1c.callscope.v1.GetCallRequest\x1a\x1d.callscope.v1.GetCallResponse\x12N\n\tWatchCall\x12\x1e.callscope.v1.WatchCallRequest\x1a\x1f.callscope.v1.WatchCallResponse0\x01\x12L\n\tListCalls\x12\x1e.callscope.v1.ListCallsRequest\x1a\x1f.callscope.v1.ListCallsResponse\x12L\n\tGetRecord\x12\x1e.callscope.v1.GetRecordRequest\x1a\x1f.callscope.v1.GetRecordResponse\x12O\n\nDeleteCall\x12\x1f.callscope.v1.DeleteCallRequest\x1a .callscope.v1.DeleteCallResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63\x61llscope/v1/gateway.proto\x12\x0c\x63\x61llscope.v1\x1a\x17\x63\x61llscope/v1/diff.proto\x1a\x18\x63\x61llscope/v1/score.proto\x1a\x18\x63\x61llscope/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x02\n\x0b\x43\x61llOptions\x12*\n\x06rubric\x18\x01 \x01(\x0b\x32\x1a.callscope.v1.RubricSource\x12\x1a\n\ragent_channel\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\x08language\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08hotwords\x18\x04 \x03(\t\x12\x19\n\x0cmin_speakers\x18\x05 \x01(\x05H\x02\x88\x01\x01\x12\x19\n\x0cmax_speakers\x18\x06 \x01(\x05H\x03\x88\x01\x01\x12\x1d\n\x10transcribe_model\x18\x07 \x01(\tH\x04\x88\x01\x01\x42\x10\n\x0e_agent_channelB\x0b\n\t_languageB\x0f\n\r_min_speakersB\x0f\n\r_max_speakersB\x13\n\x11_transcribe_model\"8\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06remedy\x18\x03 \x01(\t\"\xd3\x02\n\x04\x43\x61ll\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x06status\x18\x02 \x01(\x0e\x32\x18.callscope.v1.CallStatus\x12*\n\trecording\x18\x03 \x01(\x0b\x32\x17.callscope.v1.Recording\x12\x12\n\x05stage\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08progress\x18\x05 \x01(\x01\x12+\n\x07problem\x18\x06 \x01(\x0b\x32\x15.callscope.v1.ProblemH\x01\x88\x01\x01\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x04lane\x18\t \x01(\x0e\x32\x12.callscope.v1.LaneB\x08\n\x06_stageB\n\n\x08_problem\"\xba\x02\n\x11SubmitCallRequest\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12*\n\x07options\x18\x02 \x01(\x0b\x32\x19.callscope.v1.CallOptions\x12?\n\x08metadata\x18\x03 \x03(\x0b\x32-.callscope.v1.SubmitCallRequest.MetadataEntry\x12\x17\n\nstarted_at\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0fidempotency_key\x18\x05 \x01(\tH\x01\x88\x01\x01\x12 \n\x04lane\x18\x06 \x01(\x0e\x32\x12.callscope.v1.Lane\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_started_atB\x12\n\x10_idempotency_key\"6\n\x12SubmitCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\xa3\x02\n\x0cUploadHeader\x12*\n\x07options\x18\x01 \x01(\x0b\x32\x19.callscope.v1.CallOptions\x12:\n\x08metadata\x18\x02 \x03(\x0b\x32(.callscope.v1.UploadHeader.MetadataEntry\x12\x17\n\nstarted_at\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0fidempotency_key\x18\x04 \x01(\tH\x01\x88\x01\x01\x12 \n\x04lane\x18\x05 \x01(\x0e\x32\x12.callscope.v1.Lane\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_started_atB\x12\n\x10_idempotency_key\"Z\n\x11UploadCallRequest\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.callscope.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"6\n\x12UploadCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\x1c\n\x0eGetCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\"3\n\x0fGetCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\x1e\n\x10WatchCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\"5\n\x11WatchCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\xeb\x05\n\nCallFilter\x12-\n\x06status\x18\x01 \x01(\x0e\x32\x18.callscope.v1.CallStatusH\x00\x88\x01\x01\x12\x12\n\x05\x61gent\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05queue\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x16\n\tdirection\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x12\n\x05since\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x12\n\x05until\x18\x06 \x01(\tH\x05\x88\x01\x01\x12\x13\n\x06rubric\x18\x07 \x01(\tH\x06\x88\x01\x01\x12\x15\n\x08\x62\x65havior\x18\x08 \x01(\tH\x07\x88\x01\x01\x12+\n\x07outcome\x18\t \x01(\x0e\x32\x15.callscope.v1.OutcomeH\x08\x88\x01\x01\x12\x16\n\tmin_score\x18\n \x01(\x01H\t\x88\x01\x01\x12\x16\n\tmax_score\x18\x0b \x01(\x01H\n\x88\x01\x01\x12\x17\n\ndisclosure\x18\x0c \x01(\tH\x0b\x88\x01\x01\x12>\n\x11\x64isclosure_status\x18\r \x01(\x0e\x32\x1e.callscope.v1.DisclosureStatusH\x0c\x88\x01\x01\x12\x14\n\x07on_time\x18\x0e \x01(\x08H\r\x88\x01\x01\x12\x1a\n\rreview_needed\x18\x0f \x01(\x08H\x0e\x88\x01\x01\x12\x18\n\x0bmin_overall\x18\x10 \x01(\x01H\x0f\x88\x01\x01\x12\x18\n\x0bmax_overall\x18\x11 \x01(\x01H\x10\x88\x01\x01\x12\x11\n\x04text\x18\x12 \x01(\tH\x11\x88\x01\x01\x42\t\n\x07_statusB\x08\n\x06_agentB\x08\n\x06_queueB\x0c\n\n_directionB\x08\n\x06_sinceB\x08\n\x06_untilB\t\n\x07_rubricB\x0b\n\t_behaviorB\n\n\x08_outcomeB\x0c\n\n_min_scoreB\x0c\n\n_max_scoreB\r\n\x0b_disclosureB\x14\n\x12_disclosure_statusB\n\n\x08_on_timeB\x10\n\x0e_review_neededB\x0e\n\x0c_min_overallB\x0e\n\x0c_max_overallB\x07\n\x05_text\"w\n\x10ListCallsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x17\n\npage_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x12(\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x18.callscope.v1.CallFilterB\r\n\x0b_page_token\"h\n\x11ListCallsResponse\x12!\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x12.callscope.v1.Call\x12\x1c\n\x0fnext_page_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_next_page_token\"@\n\x10GetRecordRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\n\n\x08_version\"=\n\x11GetRecordResponse\x12(\n\x06record\x18\x01 \x01(\x0b\x32\x18.callscope.v1.CallRecord\"\x1f\n\x11\x44\x65leteCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65leteCallResponse\" \n\x12ListRecordsRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xd1\x01\n\rRecordVersion\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07overall\x18\x03 \x01(\x0b\x32\x1a.callscope.v1.OverallScore\x12$\n\x06review\x18\x04 \x01(\x0b\x32\x14.callscope.v1.Review\x12,\n\nprovenance\x18\x05 \x01(\x0b\x32\x18.callscope.v1.Provenance\"D\n\x13ListRecordsResponse\x12-\n\x08versions\x18\x01 \x03(\x0b\x32\x1b.callscope.v1.RecordVersion\"^\n\x12\x44iffRecordsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x06\x62\x65\x66ore\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05\x61\x66ter\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\t\n\x07_beforeB\x08\n\x06_after\"=\n\x13\x44iffRecordsResponse\x12&\n\x04\x64iff\x18\x01 \x01(\x0b\x32\x18.callscope.v1.RecordDiff\"\x9f\x01\n\x0eRescoringOrder\x12*\n\x06rubric\x18\x01 \x01(\x0b\x32\x1a.callscope.v1.RubricSource\x12-\n\x06source\x18\x02 \x01(\x0e\x32\x1d.callscope.v1.RescoringSource\x12\x1d\n\x10transcribe_model\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x13\n\x11_transcribe_model\"K\n\x10RescoringFailure\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12&\n\x07problem\x18\x02 \x01(\x0b\x32\x15.callscope.v1.Problem\"\x82\x02\n\tRescoring\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x05order\x18\x02 \x01(\x0b\x32\x1c.callscope.v1.RescoringOrder\x12-\n\x06status\x18\x03 \x01(\x0e\x32\x1d.callscope.v1.RescoringStatus\x12\r\n\x05\x63\x61lls\x18\x04 \x01(\x05\x12\x0c\n\x04\x64one\x18\x05 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x06 \x01(\x05\x12\x30\n\x08\x66\x61ilures\x18\x07 \x03(\x0b\x32\x1e.callscope.v1.RescoringFailure\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"M\n\x12RescoreCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x05order\x18\x02 \x01(\x0b\x32\x1c.callscope.v1.RescoringOrder\"A\n\x13RescoreCallResponse\x12*\n\trescoring\x18\x01 \x01(\x0b\x32\x17.callscope.v1.Rescoring\"l\n\x13RescoreCallsRequest\x12(\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x18.callscope.v1.CallFilter\x12+\n\x05order\x18\x02 \x01(\x0b\x32\x1c.callscope.v1.RescoringOrder\"B\n\x14RescoreCallsResponse\x12*\n\trescoring\x18\x01 \x01(\x0b\x32\x17.callscope.v1.Rescoring\"!\n\x13GetRescoringRequest\x12\n\n\x02id\x18\x01 \x01(\t\"B\n\x14GetRescoringResponse\x12*\n\trescoring\x18\x01 \x01(\x0b\x32\x17.callscope.v1.Rescoring\"$\n\x16\x43\x61ncelRescoringRequest\x12\n\n\x02id\x18\x01 \x01(\t\"E\n\x17\x43\x61ncelRescoringResponse\x12*\n\trescoring\x18\x01 \x01(\x0b\x32\x17.callscope.v1.Rescoring*\xa3\x01\n\nCallStatus\x12\x1b\n\x17\x43\x41LL_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43\x41LL_STATUS_QUEUED\x10\x01\x12\x17\n\x13\x43\x41LL_STATUS_RUNNING\x10\x02\x12\x14\n\x10\x43\x41LL_STATUS_DONE\x10\x03\x12\x16\n\x12\x43\x41LL_STATUS_FAILED\x10\x04\x12\x19\n\x15\x43\x41LL_STATUS_CANCELLED\x10\x05*>\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\r\n\tLANE_LIVE\x10\x01\x12\x11\n\rLANE_BACKFILL\x10\x02*p\n\x0fRescoringSource\x12 \n\x1cRESCORING_SOURCE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bRESCORING_SOURCE_TRANSCRIPT\x10\x01\x12\x1a\n\x16RESCORING_SOURCE_AUDIO\x10\x02*\x8c\x01\n\x0fRescoringStatus\x12 \n\x1cRESCORING_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18RESCORING_STATUS_RUNNING\x10\x01\x12\x19\n\x15RESCORING_STATUS_DONE\x10\x02\x12\x1e\n\x1aRESCORING_STATUS_CANCELLED\x10\x03\x32\xbc\x08\n\x07Gateway\x12O\n\nSubmitCall\x12\x1f.callscope.v1.SubmitCallRequest\x1a .callscope.v1.SubmitCallResponse\x12Q\n\nUploadCall\x12\x1f.callscope.v1.UploadCallRequest\x1a .callscope.v1.UploadCallResponse(\x01\x12\x46\n\x07GetCall\x12\x1c.callscope.v1.GetCallRequest\x1a\x1d.callscope.v1.GetCallResponse\x12N\n\tWatchCall\x12\x1e.callscope.v1.WatchCallRequest\x1a\x1f.callscope.v1.WatchCallResponse0\x01\x12L\n\tListCalls\x12\x1e.callscope.v1.ListCallsRequest\x1a\x1f.callscope.v1.ListCallsResponse\x12L\n\tGetRecord\x12\x1e.callscope.v1.GetRecordRequest\x1a\x1f.callscope.v1.GetRecordResponse\x12R\n\x0bListRecords\x12 .callscope.v1.ListRecordsRequest\x1a!.callscope.v1.ListRecordsResponse\x12R\n\x0b\x44iffRecords\x12 .callscope.v1.DiffRecordsRequest\x1a!.callscope.v1.DiffRecordsResponse\x12R\n\x0bRescoreCall\x12 .callscope.v1.RescoreCallRequest\x1a!.callscope.v1.RescoreCallResponse\x12U\n\x0cRescoreCalls\x12!.callscope.v1.RescoreCallsRequest\x1a\".callscope.v1.RescoreCallsResponse\x12U\n\x0cGetRescoring\x12!.callscope.v1.GetRescoringRequest\x1a\".callscope.v1.GetRescoringResponse\x12^\n\x0f\x43\x61ncelRescoring\x12$.callscope.v1.CancelRescoringRequest\x1a%.callscope.v1.CancelRescoringResponse\x12O\n\nDeleteCall\x12\x1f.callscope.v1.DeleteCallRequest\x1a .callscope.v1.DeleteCallResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,52 +39,88 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITCALLREQUEST_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_UPLOADHEADER_METADATAENTRY']._loaded_options = None
   _globals['_UPLOADHEADER_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_CALLSTATUS']._serialized_start=2942
-  _globals['_CALLSTATUS']._serialized_end=3105
-  _globals['_LANE']._serialized_start=3107
-  _globals['_LANE']._serialized_end=3169
-  _globals['_CALLOPTIONS']._serialized_start=130
-  _globals['_CALLOPTIONS']._serialized_end=427
-  _globals['_PROBLEM']._serialized_start=429
-  _globals['_PROBLEM']._serialized_end=485
-  _globals['_CALL']._serialized_start=488
-  _globals['_CALL']._serialized_end=827
-  _globals['_SUBMITCALLREQUEST']._serialized_start=830
-  _globals['_SUBMITCALLREQUEST']._serialized_end=1144
-  _globals['_SUBMITCALLREQUEST_METADATAENTRY']._serialized_start=1062
-  _globals['_SUBMITCALLREQUEST_METADATAENTRY']._serialized_end=1109
-  _globals['_SUBMITCALLRESPONSE']._serialized_start=1146
-  _globals['_SUBMITCALLRESPONSE']._serialized_end=1200
-  _globals['_UPLOADHEADER']._serialized_start=1203
-  _globals['_UPLOADHEADER']._serialized_end=1494
-  _globals['_UPLOADHEADER_METADATAENTRY']._serialized_start=1062
-  _globals['_UPLOADHEADER_METADATAENTRY']._serialized_end=1109
-  _globals['_UPLOADCALLREQUEST']._serialized_start=1496
-  _globals['_UPLOADCALLREQUEST']._serialized_end=1586
-  _globals['_UPLOADCALLRESPONSE']._serialized_start=1588
-  _globals['_UPLOADCALLRESPONSE']._serialized_end=1642
-  _globals['_GETCALLREQUEST']._serialized_start=1644
-  _globals['_GETCALLREQUEST']._serialized_end=1672
-  _globals['_GETCALLRESPONSE']._serialized_start=1674
-  _globals['_GETCALLRESPONSE']._serialized_end=1725
-  _globals['_WATCHCALLREQUEST']._serialized_start=1727
-  _globals['_WATCHCALLREQUEST']._serialized_end=1757
-  _globals['_WATCHCALLRESPONSE']._serialized_start=1759
-  _globals['_WATCHCALLRESPONSE']._serialized_end=1812
-  _globals['_CALLFILTER']._serialized_start=1815
-  _globals['_CALLFILTER']._serialized_end=2562
-  _globals['_LISTCALLSREQUEST']._serialized_start=2564
-  _globals['_LISTCALLSREQUEST']._serialized_end=2683
-  _globals['_LISTCALLSRESPONSE']._serialized_start=2685
-  _globals['_LISTCALLSRESPONSE']._serialized_end=2789
-  _globals['_GETRECORDREQUEST']._serialized_start=2791
-  _globals['_GETRECORDREQUEST']._serialized_end=2821
-  _globals['_GETRECORDRESPONSE']._serialized_start=2823
-  _globals['_GETRECORDRESPONSE']._serialized_end=2884
-  _globals['_DELETECALLREQUEST']._serialized_start=2886
-  _globals['_DELETECALLREQUEST']._serialized_end=2917
-  _globals['_DELETECALLRESPONSE']._serialized_start=2919
-  _globals['_DELETECALLRESPONSE']._serialized_end=2939
-  _globals['_GATEWAY']._serialized_start=3172
-  _globals['_GATEWAY']._serialized_end=3734
+  _globals['_CALLSTATUS']._serialized_start=4512
+  _globals['_CALLSTATUS']._serialized_end=4675
+  _globals['_LANE']._serialized_start=4677
+  _globals['_LANE']._serialized_end=4739
+  _globals['_RESCORINGSOURCE']._serialized_start=4741
+  _globals['_RESCORINGSOURCE']._serialized_end=4853
+  _globals['_RESCORINGSTATUS']._serialized_start=4856
+  _globals['_RESCORINGSTATUS']._serialized_end=4996
+  _globals['_CALLOPTIONS']._serialized_start=155
+  _globals['_CALLOPTIONS']._serialized_end=452
+  _globals['_PROBLEM']._serialized_start=454
+  _globals['_PROBLEM']._serialized_end=510
+  _globals['_CALL']._serialized_start=513
+  _globals['_CALL']._serialized_end=852
+  _globals['_SUBMITCALLREQUEST']._serialized_start=855
+  _globals['_SUBMITCALLREQUEST']._serialized_end=1169
+  _globals['_SUBMITCALLREQUEST_METADATAENTRY']._serialized_start=1087
+  _globals['_SUBMITCALLREQUEST_METADATAENTRY']._serialized_end=1134
+  _globals['_SUBMITCALLRESPONSE']._serialized_start=1171
+  _globals['_SUBMITCALLRESPONSE']._serialized_end=1225
+  _globals['_UPLOADHEADER']._serialized_start=1228
+  _globals['_UPLOADHEADER']._serialized_end=1519
+  _globals['_UPLOADHEADER_METADATAENTRY']._serialized_start=1087
+  _globals['_UPLOADHEADER_METADATAENTRY']._serialized_end=1134
+  _globals['_UPLOADCALLREQUEST']._serialized_start=1521
+  _globals['_UPLOADCALLREQUEST']._serialized_end=1611
+  _globals['_UPLOADCALLRESPONSE']._serialized_start=1613
+  _globals['_UPLOADCALLRESPONSE']._serialized_end=1667
+  _globals['_GETCALLREQUEST']._serialized_start=1669
+  _globals['_GETCALLREQUEST']._serialized_end=1697
+  _globals['_GETCALLRESPONSE']._serialized_start=1699
+  _globals['_GETCALLRESPONSE']._serialized_end=1750
+  _globals['_WATCHCALLREQUEST']._serialized_start=1752
+  _globals['_WATCHCALLREQUEST']._serialized_end=1782
+  _globals['_WATCHCALLRESPONSE']._serialized_start=1784
+  _globals['_WATCHCALLRESPONSE']._serialized_end=1837
+  _globals['_CALLFILTER']._serialized_start=1840
+  _globals['_CALLFILTER']._serialized_end=2587
+  _globals['_LISTCALLSREQUEST']._serialized_start=2589
+  _globals['_LISTCALLSREQUEST']._serialized_end=2708
+  _globals['_LISTCALLSRESPONSE']._serialized_start=2710
+  _globals['_LISTCALLSRESPONSE']._serialized_end=2814
+  _globals['_GETRECORDREQUEST']._serialized_start=2816
+  _globals['_GETRECORDREQUEST']._serialized_end=2880
+  _globals['_GETRECORDRESPONSE']._serialized_start=2882
+  _globals['_GETRECORDRESPONSE']._serialized_end=2943
+  _globals['_DELETECALLREQUEST']._serialized_start=2945
+  _globals['_DELETECALLREQUEST']._serialized_end=2976
+  _globals['_DELETECALLRESPONSE']._serialized_start=2978
+  _globals['_DELETECALLRESPONSE']._serialized_end=2998
+  _globals['_LISTRECORDSREQUEST']._serialized_start=3000
+  _globals['_LISTRECORDSREQUEST']._serialized_end=3032
+  _globals['_RECORDVERSION']._serialized_start=3035
+  _globals['_RECORDVERSION']._serialized_end=3244
+  _globals['_LISTRECORDSRESPONSE']._serialized_start=3246
+  _globals['_LISTRECORDSRESPONSE']._serialized_end=3314
+  _globals['_DIFFRECORDSREQUEST']._serialized_start=3316
+  _globals['_DIFFRECORDSREQUEST']._serialized_end=3410
+  _globals['_DIFFRECORDSRESPONSE']._serialized_start=3412
+  _globals['_DIFFRECORDSRESPONSE']._serialized_end=3473
+  _globals['_RESCORINGORDER']._serialized_start=3476
+  _globals['_RESCORINGORDER']._serialized_end=3635
+  _globals['_RESCORINGFAILURE']._serialized_start=3637
+  _globals['_RESCORINGFAILURE']._serialized_end=3712
+  _globals['_RESCORING']._serialized_start=3715
+  _globals['_RESCORING']._serialized_end=3973
+  _globals['_RESCORECALLREQUEST']._serialized_start=3975
+  _globals['_RESCORECALLREQUEST']._serialized_end=4052
+  _globals['_RESCORECALLRESPONSE']._serialized_start=4054
+  _globals['_RESCORECALLRESPONSE']._serialized_end=4119
+  _globals['_RESCORECALLSREQUEST']._serialized_start=4121
+  _globals['_RESCORECALLSREQUEST']._serialized_end=4229
+  _globals['_RESCORECALLSRESPONSE']._serialized_start=4231
+  _globals['_RESCORECALLSRESPONSE']._serialized_end=4297
+  _globals['_GETRESCORINGREQUEST']._serialized_start=4299
+  _globals['_GETRESCORINGREQUEST']._serialized_end=4332
+  _globals['_GETRESCORINGRESPONSE']._serialized_start=4334
+  _globals['_GETRESCORINGRESPONSE']._serialized_end=4400
+  _globals['_CANCELRESCORINGREQUEST']._serialized_start=4402
+  _globals['_CANCELRESCORINGREQUEST']._serialized_end=4438
+  _globals['_CANCELRESCORINGRESPONSE']._serialized_start=4440
+  _globals['_CANCELRESCORINGRESPONSE']._serialized_end=4509
+  _globals['_GATEWAY']._serialized_start=4999
+  _globals['_GATEWAY']._serialized_end=6083
 # @@protoc_insertion_point(module_scope)

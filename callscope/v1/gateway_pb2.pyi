@@ -1,5 +1,6 @@
 import datetime
 
+from callscope.v1 import diff_pb2 as _diff_pb2
 from callscope.v1 import score_pb2 as _score_pb2
 from callscope.v1 import types_pb2 as _types_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -26,6 +27,19 @@ class Lane(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LANE_UNSPECIFIED: _ClassVar[Lane]
     LANE_LIVE: _ClassVar[Lane]
     LANE_BACKFILL: _ClassVar[Lane]
+
+class RescoringSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RESCORING_SOURCE_UNSPECIFIED: _ClassVar[RescoringSource]
+    RESCORING_SOURCE_TRANSCRIPT: _ClassVar[RescoringSource]
+    RESCORING_SOURCE_AUDIO: _ClassVar[RescoringSource]
+
+class RescoringStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RESCORING_STATUS_UNSPECIFIED: _ClassVar[RescoringStatus]
+    RESCORING_STATUS_RUNNING: _ClassVar[RescoringStatus]
+    RESCORING_STATUS_DONE: _ClassVar[RescoringStatus]
+    RESCORING_STATUS_CANCELLED: _ClassVar[RescoringStatus]
 CALL_STATUS_UNSPECIFIED: CallStatus
 CALL_STATUS_QUEUED: CallStatus
 CALL_STATUS_RUNNING: CallStatus
@@ -35,6 +49,13 @@ CALL_STATUS_CANCELLED: CallStatus
 LANE_UNSPECIFIED: Lane
 LANE_LIVE: Lane
 LANE_BACKFILL: Lane
+RESCORING_SOURCE_UNSPECIFIED: RescoringSource
+RESCORING_SOURCE_TRANSCRIPT: RescoringSource
+RESCORING_SOURCE_AUDIO: RescoringSource
+RESCORING_STATUS_UNSPECIFIED: RescoringStatus
+RESCORING_STATUS_RUNNING: RescoringStatus
+RESCORING_STATUS_DONE: RescoringStatus
+RESCORING_STATUS_CANCELLED: RescoringStatus
 
 class CallOptions(_message.Message):
     __slots__ = ("rubric", "agent_channel", "language", "hotwords", "min_speakers", "max_speakers", "transcribe_model")
@@ -233,10 +254,12 @@ class ListCallsResponse(_message.Message):
     def __init__(self, calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class GetRecordRequest(_message.Message):
-    __slots__ = ("id",)
+    __slots__ = ("id", "version")
     ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     id: str
-    def __init__(self, id: _Optional[str] = ...) -> None: ...
+    version: int
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class GetRecordResponse(_message.Message):
     __slots__ = ("record",)
@@ -253,3 +276,135 @@ class DeleteCallRequest(_message.Message):
 class DeleteCallResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ListRecordsRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class RecordVersion(_message.Message):
+    __slots__ = ("version", "created_at", "overall", "review", "provenance")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    OVERALL_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_FIELD_NUMBER: _ClassVar[int]
+    PROVENANCE_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    created_at: _timestamp_pb2.Timestamp
+    overall: _types_pb2.OverallScore
+    review: _types_pb2.Review
+    provenance: _types_pb2.Provenance
+    def __init__(self, version: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overall: _Optional[_Union[_types_pb2.OverallScore, _Mapping]] = ..., review: _Optional[_Union[_types_pb2.Review, _Mapping]] = ..., provenance: _Optional[_Union[_types_pb2.Provenance, _Mapping]] = ...) -> None: ...
+
+class ListRecordsResponse(_message.Message):
+    __slots__ = ("versions",)
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    versions: _containers.RepeatedCompositeFieldContainer[RecordVersion]
+    def __init__(self, versions: _Optional[_Iterable[_Union[RecordVersion, _Mapping]]] = ...) -> None: ...
+
+class DiffRecordsRequest(_message.Message):
+    __slots__ = ("id", "before", "after")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    before: int
+    after: int
+    def __init__(self, id: _Optional[str] = ..., before: _Optional[int] = ..., after: _Optional[int] = ...) -> None: ...
+
+class DiffRecordsResponse(_message.Message):
+    __slots__ = ("diff",)
+    DIFF_FIELD_NUMBER: _ClassVar[int]
+    diff: _diff_pb2.RecordDiff
+    def __init__(self, diff: _Optional[_Union[_diff_pb2.RecordDiff, _Mapping]] = ...) -> None: ...
+
+class RescoringOrder(_message.Message):
+    __slots__ = ("rubric", "source", "transcribe_model")
+    RUBRIC_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIBE_MODEL_FIELD_NUMBER: _ClassVar[int]
+    rubric: _score_pb2.RubricSource
+    source: RescoringSource
+    transcribe_model: str
+    def __init__(self, rubric: _Optional[_Union[_score_pb2.RubricSource, _Mapping]] = ..., source: _Optional[_Union[RescoringSource, str]] = ..., transcribe_model: _Optional[str] = ...) -> None: ...
+
+class RescoringFailure(_message.Message):
+    __slots__ = ("call_id", "problem")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    call_id: str
+    problem: Problem
+    def __init__(self, call_id: _Optional[str] = ..., problem: _Optional[_Union[Problem, _Mapping]] = ...) -> None: ...
+
+class Rescoring(_message.Message):
+    __slots__ = ("id", "order", "status", "calls", "done", "failed", "failures", "created_at")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    order: RescoringOrder
+    status: RescoringStatus
+    calls: int
+    done: int
+    failed: int
+    failures: _containers.RepeatedCompositeFieldContainer[RescoringFailure]
+    created_at: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., order: _Optional[_Union[RescoringOrder, _Mapping]] = ..., status: _Optional[_Union[RescoringStatus, str]] = ..., calls: _Optional[int] = ..., done: _Optional[int] = ..., failed: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[RescoringFailure, _Mapping]]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RescoreCallRequest(_message.Message):
+    __slots__ = ("id", "order")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    order: RescoringOrder
+    def __init__(self, id: _Optional[str] = ..., order: _Optional[_Union[RescoringOrder, _Mapping]] = ...) -> None: ...
+
+class RescoreCallResponse(_message.Message):
+    __slots__ = ("rescoring",)
+    RESCORING_FIELD_NUMBER: _ClassVar[int]
+    rescoring: Rescoring
+    def __init__(self, rescoring: _Optional[_Union[Rescoring, _Mapping]] = ...) -> None: ...
+
+class RescoreCallsRequest(_message.Message):
+    __slots__ = ("filter", "order")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    filter: CallFilter
+    order: RescoringOrder
+    def __init__(self, filter: _Optional[_Union[CallFilter, _Mapping]] = ..., order: _Optional[_Union[RescoringOrder, _Mapping]] = ...) -> None: ...
+
+class RescoreCallsResponse(_message.Message):
+    __slots__ = ("rescoring",)
+    RESCORING_FIELD_NUMBER: _ClassVar[int]
+    rescoring: Rescoring
+    def __init__(self, rescoring: _Optional[_Union[Rescoring, _Mapping]] = ...) -> None: ...
+
+class GetRescoringRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class GetRescoringResponse(_message.Message):
+    __slots__ = ("rescoring",)
+    RESCORING_FIELD_NUMBER: _ClassVar[int]
+    rescoring: Rescoring
+    def __init__(self, rescoring: _Optional[_Union[Rescoring, _Mapping]] = ...) -> None: ...
+
+class CancelRescoringRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class CancelRescoringResponse(_message.Message):
+    __slots__ = ("rescoring",)
+    RESCORING_FIELD_NUMBER: _ClassVar[int]
+    rescoring: Rescoring
+    def __init__(self, rescoring: _Optional[_Union[Rescoring, _Mapping]] = ...) -> None: ...

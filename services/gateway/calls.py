@@ -5,15 +5,18 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
 from dataclasses import dataclass, replace
 
-from callscope.errors import CallNotFound, Unavailable
+from callscope.diff import RecordDiff, diff
+from callscope.errors import CallNotFound, NotFound, Unavailable
 from callscope.types import CallRecord
 from services.gateway import metrics
 from services.gateway.access import Caller, Permission
 from services.gateway.call import Call, CallStatus
 from services.gateway.intake import Intake
-from services.gateway.ledger import Ledger
+from services.gateway.ledger import Ledger, Version
 from services.gateway.progress import Board
 from services.gateway.query import CallQuery, PageQuery
+from services.gateway.rescoring.order import Order, Rescoring
+from services.gateway.rescoring.queue import Orders
 from services.gateway.store import BlobStore
 from services.gateway.submission import Submission, checked_key
 
@@ -55,6 +58,7 @@ class Calls:
     intake: Intake
     ledger: Ledger
     store: BlobStore
+    orders: Orders
     board: Board
     cancel: Callable[[Call], None]
 
@@ -117,10 +121,77 @@ class Calls:
         more = len(found) > wanted.size
         return Page(shown, wanted.token_after(shown[-1].id) if more else None)
 
-    def record(self, caller: Caller, call_id: str) -> CallRecord:
-        """The call's record; raises `CallNotFound`, or `NotReady` where it is not done."""
+    def record(self, caller: Caller, call_id: str, version: int | None = None) -> CallRecord:
+        """The call's newest record, or that version; raises as `Ledger.record`."""
         caller.require(Permission.READ)
-        return self.ledger.record(caller.tenant, call_id)
+        return self.ledger.record(caller.tenant, call_id, version)
+
+    def versions(self, caller: Caller, call_id: str) -> list[Version]:
+        """The versions of the call's record, oldest first; raises as `Ledger.record`."""
+        caller.require(Permission.READ)
+        return self.ledger.versions(caller.tenant, call_id)
+
+    def diff(
+        self, caller: Caller, call_id: str, before: int | None = None, after: int | None = None
+    ) -> RecordDiff:
+        """What version `after` (the newest) says otherwise than `before` (the one before it).
+
+        Raises:
+            CallNotFound: the caller's tenant has no call of that id.
+            NotFound: there is no such version, or none before it.
+            NotReady: the call is not done.
+        """
+        caller.require(Permission.READ)
+        if before is None:
+            kept = [each.number for each in self.ledger.versions(caller.tenant, call_id)]
+            after = kept[-1] if after is None else after
+            earlier = [number for number in kept if number < after]
+            if not earlier:
+                raise NotFound(
+                    f"call {call_id} has no record before version {after}",
+                    remedy=f"POST /v1/calls/{call_id}/rescore makes a new version.",
+                )
+            before = earlier[-1]
+        return diff(
+            self.ledger.record(caller.tenant, call_id, before),
+            self.ledger.record(caller.tenant, call_id, after),
+        )
+
+    def rescore(self, caller: Caller, call_id: str, order: Order) -> Rescoring:
+        """Have the call judged again, as a new version of its record.
+
+        Raises:
+            CallNotFound: the caller's tenant has no call of that id.
+            NotReady: the call is not done.
+            InvalidRubric, RubricNotFound: where the score service could be asked.
+        """
+        caller.require(Permission.REVIEW)
+        self.intake.check(order.rubric_source())
+        placed = self.orders.place_one(caller.tenant, call_id, order)
+        return self.orders.get(caller.tenant, placed)
+
+    def rescore_all(self, caller: Caller, query: CallQuery, order: Order) -> Rescoring:
+        """Have all finished calls that the query lets pass judged again.
+
+        Raises:
+            InvalidInput: there are none.
+            InvalidRubric, RubricNotFound: where the score service could be asked.
+        """
+        caller.require(Permission.REVIEW)
+        self.intake.check(order.rubric_source())
+        placed = self.orders.place(caller.tenant, query, order)
+        return self.orders.get(caller.tenant, placed)
+
+    def rescoring(self, caller: Caller, rescoring_id: str) -> Rescoring:
+        """How far an order is; raises `NotFound`."""
+        caller.require(Permission.READ)
+        return self.orders.get(caller.tenant, rescoring_id)
+
+    def cancel_rescoring(self, caller: Caller, rescoring_id: str) -> Rescoring:
+        """Judge no further call of an order; the records made stay. Raises `NotFound`."""
+        caller.require(Permission.REVIEW)
+        self.orders.cancel(caller.tenant, rescoring_id)
+        return self.orders.get(caller.tenant, rescoring_id)
 
     def audio(self, caller: Caller, call_id: str) -> Audio:
         """The call's audio; raises `CallNotFound`."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
-from callscope.errors import CallNotFound, NotReady
+from callscope.errors import CallNotFound, NotFound, NotReady
 from callscope.pipeline import AnalyzeOptions
 from callscope.types import CallRecord, MediaInfo, Recording
 from services.gateway.archive import unpack
@@ -21,7 +21,7 @@ from services.gateway.listing import page_of_calls
 from services.gateway.query import PageQuery
 from services.gateway.tables import CallRow, RecordRow
 
-__all__ = ["Ledger", "NewCall", "to_call"]
+__all__ = ["Ledger", "NewCall", "Version", "checked_call", "to_call"]
 
 _OPTIONS = TypeAdapter(AnalyzeOptions)
 
@@ -39,6 +39,15 @@ class NewCall:
     metadata: Mapping[str, str]
     started_at: str | None
     idempotency_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a record, counted from 1."""
+
+    number: int
+    created_at: datetime
+    record: CallRecord
 
 
 class Ledger:
@@ -89,7 +98,7 @@ class Ledger:
             CallNotFound: the tenant has no call of that id.
         """
         with transaction(self._engine) as session:
-            return to_call(_row(session, tenant, call_id), self._uri)
+            return to_call(checked_call(session, tenant, call_id), self._uri)
 
     def find(self, tenant: str, call_id: str) -> Call | None:
         """The call, or None."""
@@ -100,7 +109,7 @@ class Ledger:
     def blob(self, tenant: str, call_id: str) -> str:
         """The store's key of the call's audio; raises as `get`."""
         with transaction(self._engine) as session:
-            return _row(session, tenant, call_id).blob
+            return checked_call(session, tenant, call_id).blob
 
     def by_key(self, tenant: str, idempotency_key: str) -> Call | None:
         """The call that was sent with this key, if one was."""
@@ -123,23 +132,45 @@ class Ledger:
                 forget(session)
                 note(session, tenant, actor, Action.DELETE_CALL, call_id)
 
-    def record(self, tenant: str, call_id: str) -> CallRecord:
-        """The newest version of a call's record.
+    def record(self, tenant: str, call_id: str, version: int | None = None) -> CallRecord:
+        """A version of a call's record, the newest where none is named.
 
         Raises:
             CallNotFound: the tenant has no call of that id.
+            NotFound: there is no such version.
             NotReady: the call is not done.
         """
         query = sa.select(RecordRow.content).order_by(RecordRow.version.desc()).limit(1)
         with transaction(self._engine) as session:
-            row = _row(session, tenant, call_id)
-            content = session.scalar(query.where(RecordRow.call_id == row.id))
+            row = checked_call(session, tenant, call_id)
+            query = query.where(RecordRow.call_id == row.id)
+            newest = session.scalar(query)
+            content = newest
+            if version is not None:
+                content = session.scalar(query.where(RecordRow.version == version))
             status, problem = row.status, row.problem
         if content is not None:
             return unpack(CallRecord, content)
+        if newest is not None:
+            raise NotFound(
+                f"call {call_id} has no version {version} of its record",
+                remedy=f"GET /v1/calls/{call_id}/records lists them.",
+            )
         if problem is not None:
             raise NotReady(f"call {call_id} failed: {problem['message']}", remedy=problem["remedy"])
         raise NotReady(f"call {call_id} is {status}; its record is not there yet")
+
+    def versions(self, tenant: str, call_id: str) -> list[Version]:
+        """The versions of a call's record, oldest first; raises as `record`."""
+        self.record(tenant, call_id)
+        query = sa.select(RecordRow).order_by(RecordRow.version)
+        with transaction(self._engine) as session:
+            row = checked_call(session, tenant, call_id)
+            kept = session.scalars(query.where(RecordRow.call_id == row.id)).all()
+            return [
+                Version(each.version, each.created_at, unpack(CallRecord, each.content))
+                for each in kept
+            ]
 
 
 def to_call(row: CallRow, uri: Callable[[str], str]) -> Call:
@@ -172,7 +203,8 @@ def to_call(row: CallRow, uri: Callable[[str], str]) -> Call:
     )
 
 
-def _row(session: Session, tenant: str, call_id: str) -> CallRow:
+def checked_call(session: Session, tenant: str, call_id: str) -> CallRow:
+    """The tenant's call; raises `CallNotFound`."""
     row = session.get(CallRow, checked_id(call_id))
     if row is None or row.tenant != tenant:
         raise CallNotFound(f"there is no call {call_id}")

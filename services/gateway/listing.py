@@ -16,7 +16,7 @@ from services.gateway.query import CallQuery, PageQuery
 from services.gateway.tables import CallRow
 from services.gateway.words import fts5_query, tsquery
 
-__all__ = ["page_of_calls"]
+__all__ = ["matching_calls", "page_of_calls"]
 
 _FTS5 = sa.table("call_words", sa.column("rowid", sa.Integer), sa.column("call_words", sa.Text))
 """SQLite's index over `TextRow`, filled by triggers; `rowid` is the place."""
@@ -29,29 +29,17 @@ def page_of_calls(tenant: str, page: PageQuery, dialect: str) -> sa.Select[CallR
     return sa.select(CallRow).join(found, found.c.id == CallRow.id).order_by(found.c.rank.desc())
 
 
+def matching_calls(tenant: str, query: CallQuery, dialect: str) -> sa.Select[str]:
+    """The ids of all the tenant's calls that the query lets pass, in no order."""
+    source, conditions, _ = _matching(tenant, query, dialect)
+    return sa.select(CallRow.id).select_from(source).where(*conditions)
+
+
 def _found(tenant: str, page: PageQuery, dialect: str) -> sa.Select[str, object]:
-    query = page.query
-    source: sa.FromClause = CallRow.__table__
-    conditions = [CallRow.tenant == tenant, *_facets(query)]
-    if query.disclosure is not None:
-        source = source.join(DisclosureRow, DisclosureRow.call_id == CallRow.id)
-        conditions += _disclosure(tenant, query)
-    if query.behavior is not None:
-        source = source.join(BehaviorRow, BehaviorRow.call_id == CallRow.id)
-        conditions += _behavior(tenant, query)
-    rank: sa.SQLColumnExpression[Any] = CallRow.id
-    before: Any = page.before
-    if query.wanted is not None:
-        source = source.join(TextRow, TextRow.call_id == CallRow.id)
-        conditions.append(TextRow.tenant == tenant)
-        if dialect == "sqlite":
-            source = source.join(_FTS5, _FTS5.c.rowid == TextRow.place)
-            conditions.append(_FTS5.c.call_words.op("MATCH")(fts5_query(query.wanted)))
-            rank, before = _FTS5.c.rowid, _place(page.before)
-        else:
-            conditions.append(TextRow.words.op("@@")(sa.cast(tsquery(query.wanted), TSQUERY())))
-    if before is not None:
-        conditions.append(rank < before)
+    source, conditions, rank = _matching(tenant, page.query, dialect)
+    if page.before is not None:
+        by_id = rank is CallRow.id
+        conditions.append(rank < (page.before if by_id else _place(page.before)))
     return (
         sa.select(CallRow.id, rank.label("rank"))
         .select_from(source)
@@ -61,10 +49,33 @@ def _found(tenant: str, page: PageQuery, dialect: str) -> sa.Select[str, object]
     )
 
 
-def _place(call_id: str | None) -> sa.ColumnElement[int] | None:
+def _matching(
+    tenant: str, query: CallQuery, dialect: str
+) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]], sa.SQLColumnExpression[Any]]:
+    """Where to look, what to look for, and by which column the newest are first."""
+    source: sa.FromClause = CallRow.__table__
+    conditions = [CallRow.tenant == tenant, *_facets(query)]
+    rank: sa.SQLColumnExpression[Any] = CallRow.id
+    if query.disclosure is not None:
+        source = source.join(DisclosureRow, DisclosureRow.call_id == CallRow.id)
+        conditions += _disclosure(tenant, query)
+    if query.behavior is not None:
+        source = source.join(BehaviorRow, BehaviorRow.call_id == CallRow.id)
+        conditions += _behavior(tenant, query)
+    if query.wanted is not None:
+        source = source.join(TextRow, TextRow.call_id == CallRow.id)
+        conditions.append(TextRow.tenant == tenant)
+        if dialect == "sqlite":
+            source = source.join(_FTS5, _FTS5.c.rowid == TextRow.place)
+            conditions.append(_FTS5.c.call_words.op("MATCH")(fts5_query(query.wanted)))
+            rank = _FTS5.c.rowid
+        else:
+            conditions.append(TextRow.words.op("@@")(sa.cast(tsquery(query.wanted), TSQUERY())))
+    return source, conditions, rank
+
+
+def _place(call_id: str) -> sa.ColumnElement[int]:
     """Where FTS5 has the call, or would have it, should it have been deleted meanwhile."""
-    if call_id is None:
-        return None
     known = sa.select(TextRow.place).where(TextRow.call_id == call_id).scalar_subquery()
     return sa.func.coalesce(known, first_place(call_id))
 

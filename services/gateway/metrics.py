@@ -7,7 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from callscope.errors import Unavailable
 
-__all__ = ["CALLS", "CALL_SECONDS", "RETRIES", "watch_queue"]
+__all__ = ["CALLS", "CALL_SECONDS", "RESCORED", "RETRIES", "watch_queue"]
 
 CALLS = Counter("callscope_calls", "Calls by what became of them.", ("outcome",))
 CALL_SECONDS = Histogram(
@@ -17,6 +17,9 @@ CALL_SECONDS = Histogram(
 )
 RETRIES = Counter(
     "callscope_stage_retries", "Attempts at a stage that will be repeated.", ("stage", "reason")
+)
+RESCORED = Counter(
+    "callscope_rescored_calls", "Calls judged again by what became of that.", ("outcome",)
 )
 _QUEUE_DEPTH = Gauge("callscope_queue_depth", "Accepted calls that wait to be analyzed.")
 

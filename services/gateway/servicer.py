@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from callscope.errors import InvalidInput
 from callscope.serving.server import Service
@@ -19,7 +17,8 @@ from callscope.wire import to_proto
 from services.gateway.access import Authenticate, Caller
 from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Calls
-from services.gateway.messages import to_query
+from services.gateway.messages import to_query, to_timestamp
+from services.gateway.rescoring.servicer import RescoringServicer
 from services.gateway.settings import GatewaySettings
 from services.gateway.submission import Submission
 from services.gateway.wiring import Gateway
@@ -51,7 +50,7 @@ def build(settings: GatewaySettings) -> Service:
     )
 
 
-class GatewayServicer(gateway_pb2_grpc.GatewayServicer):
+class GatewayServicer(RescoringServicer, gateway_pb2_grpc.GatewayServicer):
     """Converts messages; what is done with them is in `Calls`."""
 
     def __init__(self, calls: Calls, authenticate: Authenticate) -> None:
@@ -124,9 +123,10 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServicer):
     async def GetRecord(  # noqa: N802
         self, request: pb.GetRecordRequest, context: Context
     ) -> pb.GetRecordResponse:
-        """A finished call's record."""
+        """A version of a finished call's record."""
         caller = await self._caller(context)
-        record = await asyncio.to_thread(self._calls.record, caller, request.id)
+        version = _given(request, "version")
+        record = await asyncio.to_thread(self._calls.record, caller, request.id, version)
         return pb.GetRecordResponse(record=to_proto(record))
 
     async def DeleteCall(  # noqa: N802
@@ -190,16 +190,10 @@ def _message(call: Call) -> pb.Call:
         recording=to_proto(call.recording),
         stage=call.stage,
         progress=call.progress,
-        created_at=_timestamp(call.created_at),
-        updated_at=_timestamp(call.updated_at),
+        created_at=to_timestamp(call.created_at),
+        updated_at=to_timestamp(call.updated_at),
         lane=_LANE[call.lane],
     )
     if call.problem is not None:
         message.problem.CopyFrom(pb.Problem(**asdict(call.problem)))
     return message
-
-
-def _timestamp(time: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(time)
-    return stamp

@@ -67,6 +67,12 @@ class GatewaySettings(ServiceSettings):
         0.2, gt=0, description="Seconds between two looks at the queue of accepted calls."
     )
     max_concurrent: int = Field(4, gt=0, description="Calls analyzed at the same time.")
+    rescore_concurrent: int = Field(
+        1,
+        ge=0,
+        description="Calls judged again at the same time, beside those that come in; 0 leaves "
+        "that to other gateways.",
+    )
     default_rubric: str = Field("general", description="Rubric of calls that name none.")
 
     def store_root(self) -> Path:

@@ -19,6 +19,8 @@ from services.gateway.intake import Intake
 from services.gateway.journal import Journal
 from services.gateway.ledger import Ledger
 from services.gateway.progress import Board
+from services.gateway.rescoring.queue import Orders
+from services.gateway.rescoring.worker import Rejudge, Worker
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.gateway.store import BlobStore, Inbox, LocalStore
@@ -28,6 +30,8 @@ __all__ = ["Gateway"]
 
 _CHECK_SECONDS = 5.0  # a sender waits for the rubric to be checked
 _THREADS = 64
+_ORDERS_SECONDS = 1.0  # between two looks for calls to judge again
+_STOP_SECONDS = 5.0  # what judges again notices at its next report, and is taken up later
 
 
 class Gateway:
@@ -122,7 +126,18 @@ class Gateway:
         workflows.recover()
         metrics.watch_queue(journal.queued)
         self.authenticate = _anyone
-        self.calls = Calls(intake, ledger, store, self._board, workflows.cancel)
+        orders = Orders(engine)
+        worker = Worker(
+            orders,
+            Rejudge(journal, transcriber, diarizer, scorer),
+            threads=settings.rescore_concurrent,
+            attempts=settings.stage_attempts,
+            retry_seconds=settings.retry_seconds,
+            poll_seconds=max(settings.poll_seconds, _ORDERS_SECONDS),
+        )
+        worker.start()
+        self._closing.callback(lambda: worker.stop(_STOP_SECONDS))
+        self.calls = Calls(intake, ledger, store, orders, self._board, workflows.cancel)
 
 
 async def _anyone(_: str | None) -> Caller:

@@ -12,6 +12,7 @@ from services.gateway.access import Authenticate
 from services.gateway.calls import Calls
 from services.gateway.http.problems import ProblemBody, handle_errors
 from services.gateway.http.routes import build_routes
+from services.gateway.http.versions import build_version_routes
 
 __all__ = ["build_app"]
 
@@ -31,6 +32,7 @@ def build_app(calls: Calls, authenticate: Authenticate, max_audio_bytes: int) ->
     app = _App(title="Callscope", version=__version__, description=_DESCRIPTION, redoc_url=None)
     app.state.authenticate = authenticate
     app.include_router(build_routes(calls, max_audio_bytes))
+    app.include_router(build_version_routes(calls))
     handle_errors(app)
     app.add_middleware(RequestLog)
     return app

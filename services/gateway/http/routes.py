@@ -114,9 +114,16 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
         tags=["results"],
         responses={200: {"model": CallRecord}},
     )
-    def get_record(who: Who, call_id: str) -> Response:
+    def get_record(
+        who: Who,
+        call_id: str,
+        version: Annotated[
+            int | None, Query(ge=1, le=1 << 30, description="From 1; the newest if absent.")
+        ] = None,
+    ) -> Response:
         """Everything Callscope says about the call; 409 until it is done."""
-        return Response(to_json(calls.record(who, call_id), None), media_type="application/json")
+        record = calls.record(who, call_id, version)
+        return Response(to_json(record, None), media_type="application/json")
 
     @routes.get(
         "/calls/{call_id}/transcript",
