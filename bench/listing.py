@@ -29,7 +29,7 @@ import sqlalchemy as sa
 from callscope.types import DisclosureStatus, Outcome
 from services.gateway import database
 from services.gateway.call import CallStatus
-from services.gateway.index import BehaviorRow, DisclosureRow, TextRow, first_place
+from services.gateway.index import BehaviorRow, DisclosureRow, TextRow, first_place, marks
 from services.gateway.listing import page_of_calls
 from services.gateway.query import CallQuery, PageQuery
 from services.gateway.tables import Base, CallRow
@@ -144,15 +144,17 @@ def _fill(engine: sa.Engine, count: int) -> None:
         numbers = range(at, min(at + _BATCH, total))
         calls = [_call(source, number, number >= count) for number in numbers]
         done = [call for call in calls if call["status"] is CallStatus.DONE]
+        behaviors, disclosures = list(_behaviors(source, done)), list(_disclosures(source, done))
+        marked = {} if dialect == "postgresql" else _marks(done, behaviors, disclosures)
         rows: dict[type[Base], list[dict[str, Any]]] = {
             CallRow: calls,
-            BehaviorRow: list(_behaviors(source, done)),
-            DisclosureRow: list(_disclosures(source, done)),
+            BehaviorRow: behaviors,
+            DisclosureRow: disclosures,
             TextRow: [
                 {
                     **_owner(call),
                     "place": first_place(call["id"]),
-                    "words": source.choice(texts),
+                    "words": source.choice(texts) + marked.get(call["id"], ""),
                 }
                 for call in done
             ],
@@ -248,6 +250,20 @@ def _disclosures(
             }
 
 
+def _marks(
+    calls: Sequence[dict[str, Any]],
+    behaviors: Sequence[dict[str, Any]],
+    disclosures: Sequence[dict[str, Any]],
+) -> dict[str, str]:
+    """By call, what its search document has besides the words."""
+    kept = {call["id"]: (call, list[Any](), list[Any]()) for call in calls}
+    for row in behaviors:
+        kept[row["call_id"]][1].append(row)
+    for row in disclosures:
+        kept[row["call_id"]][2].append(row)
+    return {call_id: fts5_document([""], marks(*of_call)) for call_id, of_call in kept.items()}
+
+
 def _words(source: random.Random, vocabulary: list[str], weights: list[float], dialect: str) -> str:
     said = source.choices(vocabulary, cum_weights=weights, k=300)
     utterances = [" ".join(["w0", "w1", *said[at : at + 15]]) for at in range(0, 300, 15)]
@@ -284,11 +300,18 @@ def _explain(engine: sa.Engine) -> None:
     for name, fields in _QUERIES.items():
         page = PageQuery.read(CallQuery.read(fields), 50, None)
         statement = page_of_calls(TENANT, page, engine.dialect.name)
-        postgresql = engine.dialect.name == "postgresql"
-        how = "EXPLAIN (ANALYZE, BUFFERS)" if postgresql else "EXPLAIN QUERY PLAN"
         with engine.connect() as connection:
-            rows = connection.execute(statement.prefix_with(how))
+            sa.event.listen(connection, "before_cursor_execute", _explaining, retval=True)
+            rows = connection.execute(statement).cursor
             print(f"\n{name}", *(row[-1] for row in rows), sep="\n  ")
+
+
+def _explaining(
+    connection: sa.Connection, _: Any, statement: str, parameters: Any, *__: Any
+) -> tuple[str, Any]:
+    postgresql = connection.dialect.name == "postgresql"
+    how = "EXPLAIN (ANALYZE, BUFFERS)" if postgresql else "EXPLAIN QUERY PLAN"
+    return f"{how} {statement}", parameters
 
 
 def _spread(seconds: list[float]) -> dict[str, float]:

@@ -4,7 +4,7 @@ Written in the transaction that keeps the record, and removed with the call's ro
 itself stays whole in `records`, in every version; nothing here is needed to read it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,11 +16,25 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from callscope.types import CallRecord
 from services.gateway.submission import instant
 from services.gateway.tables import FACET_LENGTH, Base, CallRow
-from services.gateway.words import fts5_document, tsvector
+from services.gateway.words import fts5_document, mark, tsvector
 
-__all__ = ["BehaviorRow", "DisclosureRow", "TextRow", "enter", "facets", "first_place", "forget"]
+__all__ = [
+    "MARKED",
+    "BehaviorRow",
+    "DisclosureRow",
+    "TextRow",
+    "enter",
+    "facets",
+    "first_place",
+    "forget",
+    "marks",
+]
 
 
+MARKED = ("tenant", "agent", "queue", "direction", "rubric", "review_needed")
+"""Columns of `CallRow` whose values are marked."""
+
+_KNOWN = (*(getattr(CallRow, name) for name in MARKED), CallRow.began_at)
 _DROPS_AT_ONCE = sa.text("SELECT v FROM call_words_config WHERE k = 'secure-delete'")
 _MERGE = sa.text("INSERT INTO call_words (call_words) VALUES ('optimize')")
 
@@ -102,30 +116,42 @@ def cut(fact: str | None) -> str | None:
 
 def enter(session: Session, record: CallRecord, call_id: str) -> None:
     """Let the call be found by this record, and no more by an earlier one."""
-    tenant = session.scalars(sa.select(CallRow.tenant).filter_by(id=call_id)).one()
     for table in (BehaviorRow, DisclosureRow, TextRow):
         session.execute(sa.delete(table).where(table.call_id == call_id))
-    owner = {"tenant": tenant, "call_id": call_id}
-    for table, rows in (
-        (BehaviorRow, list(_behaviors(record))),
-        (DisclosureRow, list(_disclosures(record))),
-    ):
+    judged = {
+        "rubric": record.provenance.rubric.id,
+        "overall": record.overall.score,
+        "review_needed": record.review.needed,
+    }
+    changed = sa.update(CallRow).where(CallRow.id == call_id).values(**judged)
+    known = session.execute(changed.returning(*_KNOWN)).one()._asdict()
+    owner = {"tenant": known["tenant"], "call_id": call_id}
+    behaviors, disclosures = list(_behaviors(record)), list(_disclosures(record))
+    for table, rows in ((BehaviorRow, behaviors), (DisclosureRow, disclosures)):
         if rows:
             session.execute(sa.insert(table), [{**owner, **row} for row in rows])
-    place = _free_place(session, call_id)
     texts = [utterance.text for utterance in record.utterances]
-    postgresql = session.get_bind().dialect.name == "postgresql"
-    content = tsvector(texts) if postgresql else fts5_document(texts)
+    if session.get_bind().dialect.name == "postgresql":
+        content = tsvector(texts)
+    else:
+        content = fts5_document(texts, marks(known, behaviors, disclosures))
+    place = _free_place(session, call_id)
     session.execute(sa.insert(TextRow), {**owner, "place": place, "words": content})
-    session.execute(
-        sa.update(CallRow)
-        .where(CallRow.id == call_id)
-        .values(
-            rubric=record.provenance.rubric.id,
-            overall=record.overall.score,
-            review_needed=record.review.needed,
-        )
-    )
+
+
+def marks(
+    call: Mapping[str, Any],
+    behaviors: Iterable[Mapping[str, Any]],
+    disclosures: Iterable[Mapping[str, Any]],
+) -> list[str]:
+    """The facts about a call that narrow a search, from its row and its record's rows."""
+    facets = [mark(name, str(call[name])) for name in MARKED if call[name] is not None]
+    return [
+        *facets,
+        mark("day", str(call["began_at"].date())),
+        *(mark("behavior", row["behavior"], row["outcome"]) for row in behaviors),
+        *(mark("disclosure", row["disclosure"], row["status"]) for row in disclosures),
+    ]
 
 
 def forget(session: Session) -> None:

@@ -5,6 +5,7 @@ and apostrophes, so that the databases' own ideas of a word play no part: "Don't
 one word, in any language. Words beside each other stay so, for phrases; utterances stay apart.
 """
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,16 @@ from dataclasses import dataclass
 
 from callscope.errors import InvalidInput
 
-__all__ = ["Wanted", "fts5_document", "fts5_query", "tsquery", "tsvector", "wanted", "words"]
+__all__ = [
+    "Wanted",
+    "fts5_document",
+    "fts5_query",
+    "mark",
+    "tsquery",
+    "tsvector",
+    "wanted",
+    "words",
+]
 
 MAX_TERMS = 16
 _MAX_WORD = 64  # characters; what is longer is no word that anybody says
@@ -21,6 +31,7 @@ _WORD = re.compile(r"[^\W_]+")
 _TERM = re.compile(r'"([^"]*)"|(\S+)')
 # Between two utterances: of the private use area, so that no text yields it as a word.
 _BREAK = "\ue000"
+_MARK = "\ue001"
 _LAST_POSITION = 16383  # PostgreSQL's limits of a tsvector, section 8.11 of its manual
 _MOST_POSITIONS = 255
 
@@ -66,14 +77,25 @@ def wanted(query: str) -> Wanted:
     return Wanted(phrases)
 
 
-def fts5_document(utterances: Iterable[str]) -> str:
-    """The text that SQLite's FTS5 is given for a call's utterances."""
-    return f" {_BREAK} ".join(" ".join(words(text)) for text in utterances)
+def mark(*facts: str) -> str:
+    """A word that nobody says and that stands for a fact about a call.
+
+    FTS5 knows only words, and SQLite cannot weigh it against another index: a common word and a
+    rare agent would mean to look at every call with the word. With the fact as one more word, FTS5
+    looks at those that have both. Marks only narrow: the facts themselves are compared as well.
+    """
+    return _MARK + hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
 
 
-def fts5_query(what: Wanted) -> str:
-    """The query in FTS5's language (its manual, section 3)."""
-    return " AND ".join(f'"{" ".join(phrase)}"' for phrase in what.phrases)
+def fts5_document(utterances: Iterable[str], marks: Iterable[str] = ()) -> str:
+    """The text that SQLite's FTS5 is given for a call's utterances and facts."""
+    return f" {_BREAK} ".join([*(" ".join(words(text)) for text in utterances), *marks])
+
+
+def fts5_query(what: Wanted, marks: Iterable[Sequence[str]] = ()) -> str:
+    """The query in FTS5's language (its manual, section 3): of each group, one mark or more."""
+    phrases = [f'"{" ".join(phrase)}"' for phrase in what.phrases]
+    return " AND ".join([*phrases, *(f"({' OR '.join(group)})" for group in marks)])
 
 
 def tsvector(utterances: Iterable[str]) -> str:

@@ -178,7 +178,7 @@ def test_what_is_left_of_an_order_can_be_called_off(up: Up) -> None:
     assert len(up.http.get(f"/v1/calls/{call_id}/records").json()["versions"]) == 1
     with pytest.raises(grpc.RpcError) as raised:
         up.grpc.CancelRescoring(pb.CancelRescoringRequest(id="nobodys"))
-    assert raised.value.code() is grpc.StatusCode.NOT_FOUND  # type: ignore[attr-defined]
+    assert raised.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_a_gateway_that_starts_again_goes_on_with_the_orders(

@@ -106,7 +106,7 @@ class Orders:
         with transaction(self._engine) as session:
             row = _order(session, tenant, rescoring_id)
             mine = Row.rescoring_id == row.id
-            counts = {state: count for state, count in session.execute(counted.where(mine))}
+            counts = dict(session.execute(counted.where(mine)).all())
             failures = session.execute(failed.where(mine, Row.state == _FAILED)).all()
             if row.cancelled:
                 status = RescoringStatus.CANCELLED
