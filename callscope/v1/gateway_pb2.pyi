@@ -40,6 +40,19 @@ class RescoringStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RESCORING_STATUS_RUNNING: _ClassVar[RescoringStatus]
     RESCORING_STATUS_DONE: _ClassVar[RescoringStatus]
     RESCORING_STATUS_CANCELLED: _ClassVar[RescoringStatus]
+
+class ClipVoice(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CLIP_VOICE_UNSPECIFIED: _ClassVar[ClipVoice]
+    CLIP_VOICE_BOTH: _ClassVar[ClipVoice]
+    CLIP_VOICE_AGENT: _ClassVar[ClipVoice]
+    CLIP_VOICE_CUSTOMER: _ClassVar[ClipVoice]
+
+class ClipFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CLIP_FORMAT_UNSPECIFIED: _ClassVar[ClipFormat]
+    CLIP_FORMAT_WAV: _ClassVar[ClipFormat]
+    CLIP_FORMAT_OPUS: _ClassVar[ClipFormat]
 CALL_STATUS_UNSPECIFIED: CallStatus
 CALL_STATUS_QUEUED: CallStatus
 CALL_STATUS_RUNNING: CallStatus
@@ -56,6 +69,13 @@ RESCORING_STATUS_UNSPECIFIED: RescoringStatus
 RESCORING_STATUS_RUNNING: RescoringStatus
 RESCORING_STATUS_DONE: RescoringStatus
 RESCORING_STATUS_CANCELLED: RescoringStatus
+CLIP_VOICE_UNSPECIFIED: ClipVoice
+CLIP_VOICE_BOTH: ClipVoice
+CLIP_VOICE_AGENT: ClipVoice
+CLIP_VOICE_CUSTOMER: ClipVoice
+CLIP_FORMAT_UNSPECIFIED: ClipFormat
+CLIP_FORMAT_WAV: ClipFormat
+CLIP_FORMAT_OPUS: ClipFormat
 
 class CallOptions(_message.Message):
     __slots__ = ("rubric", "agent_channel", "language", "hotwords", "min_speakers", "max_speakers", "transcribe_model")
@@ -408,3 +428,33 @@ class CancelRescoringResponse(_message.Message):
     RESCORING_FIELD_NUMBER: _ClassVar[int]
     rescoring: Rescoring
     def __init__(self, rescoring: _Optional[_Union[Rescoring, _Mapping]] = ...) -> None: ...
+
+class GetClipRequest(_message.Message):
+    __slots__ = ("id", "start", "end", "behavior", "disclosure", "evidence", "context", "voice", "format")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    BEHAVIOR_FIELD_NUMBER: _ClassVar[int]
+    DISCLOSURE_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    VOICE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    start: float
+    end: float
+    behavior: str
+    disclosure: str
+    evidence: int
+    context: float
+    voice: ClipVoice
+    format: ClipFormat
+    def __init__(self, id: _Optional[str] = ..., start: _Optional[float] = ..., end: _Optional[float] = ..., behavior: _Optional[str] = ..., disclosure: _Optional[str] = ..., evidence: _Optional[int] = ..., context: _Optional[float] = ..., voice: _Optional[_Union[ClipVoice, str]] = ..., format: _Optional[_Union[ClipFormat, str]] = ...) -> None: ...
+
+class GetClipResponse(_message.Message):
+    __slots__ = ("content", "media_type")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
+    content: bytes
+    media_type: str
+    def __init__(self, content: _Optional[bytes] = ..., media_type: _Optional[str] = ...) -> None: ...

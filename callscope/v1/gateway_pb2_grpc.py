@@ -65,6 +65,11 @@ class GatewayStub:
                 request_serializer=callscope_dot_v1_dot_gateway__pb2.GetRecordRequest.SerializeToString,
                 response_deserializer=callscope_dot_v1_dot_gateway__pb2.GetRecordResponse.FromString,
                 _registered_method=True)
+        self.GetClip = channel.unary_unary(
+                '/callscope.v1.Gateway/GetClip',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.GetClipRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.GetClipResponse.FromString,
+                _registered_method=True)
         self.ListRecords = channel.unary_unary(
                 '/callscope.v1.Gateway/ListRecords',
                 request_serializer=callscope_dot_v1_dot_gateway__pb2.ListRecordsRequest.SerializeToString,
@@ -144,6 +149,13 @@ class GatewayServicer:
 
     def GetRecord(self, request, context):
         """Gives a finished call's record.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetClip(self, request, context):
+        """Gives some seconds of a call's audio, encoded anew for a player.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -230,6 +242,11 @@ def add_GatewayServicer_to_server(servicer, server):
                     servicer.GetRecord,
                     request_deserializer=callscope_dot_v1_dot_gateway__pb2.GetRecordRequest.FromString,
                     response_serializer=callscope_dot_v1_dot_gateway__pb2.GetRecordResponse.SerializeToString,
+            ),
+            'GetClip': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetClip,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.GetClipRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.GetClipResponse.SerializeToString,
             ),
             'ListRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRecords,
@@ -430,6 +447,33 @@ class Gateway:
             '/callscope.v1.Gateway/GetRecord',
             callscope_dot_v1_dot_gateway__pb2.GetRecordRequest.SerializeToString,
             callscope_dot_v1_dot_gateway__pb2.GetRecordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetClip(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/GetClip',
+            callscope_dot_v1_dot_gateway__pb2.GetClipRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.GetClipResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import io
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
 from dataclasses import dataclass, replace
 
+from callscope.clip import clip
 from callscope.diff import RecordDiff, diff
 from callscope.errors import CallNotFound, NotFound, Unavailable
 from callscope.types import CallRecord
 from services.gateway import metrics
 from services.gateway.access import Caller, Permission
 from services.gateway.call import Call, CallStatus
+from services.gateway.clips import ClipRequest, StoredFile
 from services.gateway.intake import Intake
 from services.gateway.ledger import Ledger, Version
 from services.gateway.progress import Board
@@ -198,6 +201,20 @@ class Calls:
         caller.require(Permission.READ)
         key = self.ledger.blob(caller.tenant, call_id)
         return Audio(self.store, key, self.store.size(key))
+
+    def clip(self, caller: Caller, call_id: str, wanted: ClipRequest) -> bytes:
+        """Some seconds of the call, encoded anew for a player.
+
+        Raises:
+            CallNotFound: the caller's tenant has no call of that id.
+            NotReady: evidence or one voice is asked for, and the call is not done.
+            InvalidInput, NotFound, UnknownChannel: as `ClipRequest.section` and `clip`.
+        """
+        audio = self.audio(caller, call_id)
+        record = self.record(caller, call_id) if wanted.needs_record else None
+        section = wanted.section(record)
+        file = io.BufferedReader(StoredFile(audio.read, audio.size), _BLOCK)
+        return clip(file, section, wanted.format)
 
     def delete(self, caller: Caller, call_id: str) -> None:
         """Stop the call's analysis and remove audio, transcript and record.

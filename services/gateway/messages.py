@@ -9,23 +9,27 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from callscope.clip import ClipFormat
 from callscope.errors import InvalidInput
 from callscope.types import DisclosureStatus, Outcome
 from callscope.v1 import gateway_pb2 as pb
 from callscope.wire import to_proto
 from services.gateway.call import CallStatus
+from services.gateway.clips import ClipRequest, Voice
 from services.gateway.ledger import Version
 from services.gateway.query import CallQuery
 from services.gateway.rescoring.order import Order, Rescoring, Source
 
-__all__ = ["to_order", "to_query", "to_rescoring", "to_timestamp", "to_version"]
+__all__ = ["to_clip", "to_order", "to_query", "to_rescoring", "to_timestamp", "to_version"]
 
 _ENUMS: Mapping[str, tuple[str, type[StrEnum]]] = {
+    "voice": ("CLIP_VOICE_", Voice),
+    "format": ("CLIP_FORMAT_", ClipFormat),
     "status": ("CALL_STATUS_", CallStatus),
     "outcome": ("OUTCOME_", Outcome),
     "disclosure_status": ("DISCLOSURE_STATUS_", DisclosureStatus),
 }
-"""The fields of a filter that are enums, with what the names of their values begin with."""
+"""The fields that are enums, with what the names of their values begin with."""
 
 _SOURCE: Mapping[Source, pb.RescoringSource] = {
     source: getattr(pb, f"RESCORING_SOURCE_{source.name}") for source in Source
@@ -40,6 +44,17 @@ def to_query(message: pb.CallFilter) -> CallQuery:
         InvalidInput: naming each filter that cannot be right, and why.
     """
     return CallQuery.read({field.name: _value(message, field) for field, _ in message.ListFields()})
+
+
+def to_clip(message: pb.GetClipRequest) -> ClipRequest:
+    """The seconds that a message asks for.
+
+    Raises:
+        InvalidInput: naming each field that cannot be right, and why.
+    """
+    fields = {field.name: _value(message, field) for field, _ in message.ListFields()}
+    fields.pop("id", None)
+    return ClipRequest.read(fields)
 
 
 def to_order(message: pb.RescoringOrder) -> Order:

@@ -18,7 +18,7 @@ from services.gateway.access import Authenticate, Caller
 from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Calls
 from services.gateway.messages import to_query, to_timestamp
-from services.gateway.rescoring.servicer import RescoringServicer
+from services.gateway.reading_servicer import ReadingServicer
 from services.gateway.settings import GatewaySettings
 from services.gateway.submission import Submission
 from services.gateway.wiring import Gateway
@@ -50,7 +50,7 @@ def build(settings: GatewaySettings) -> Service:
     )
 
 
-class GatewayServicer(RescoringServicer, gateway_pb2_grpc.GatewayServicer):
+class GatewayServicer(ReadingServicer, gateway_pb2_grpc.GatewayServicer):
     """Converts messages; what is done with them is in `Calls`."""
 
     def __init__(self, calls: Calls, authenticate: Authenticate) -> None:

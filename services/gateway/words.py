@@ -45,12 +45,10 @@ class Wanted:
 
 def words(text: str) -> list[str]:
     """The plain words of a text, in order."""
-    bare = text.translate(_APOSTROPHES).casefold()
-    plain = "".join(
-        letter
-        for letter in unicodedata.normalize("NFKD", bare)
-        if not unicodedata.combining(letter)
-    )
+    # Taken apart twice: folding puts some letters together, and some only fold in parts.
+    parts = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
+    letters = unicodedata.normalize("NFKD", parts)
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return [word[:_MAX_WORD] for word in _WORD.findall(plain)]
 
 

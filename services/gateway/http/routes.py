@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from callscope.clip import ClipFormat
 from callscope.errors import CallscopeError, InvalidInput, Unavailable
 from callscope.formats import render
 from callscope.record import to_dict, to_json
@@ -16,6 +17,7 @@ from callscope.types import CallRecord
 from services.gateway.access import Caller
 from services.gateway.call import Call
 from services.gateway.calls import Calls
+from services.gateway.clips import ClipRequest
 from services.gateway.http.answers import CallBody, ListParameters, PageBody, UriSubmission
 from services.gateway.http.body import Body
 from services.gateway.http.form import Form
@@ -168,6 +170,27 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
     ) -> Response:
         """The recording as it was sent, or a range of its bytes."""
         return play(calls.audio(who, call_id), wanted, calls.get(who, call_id).recording.sha256)
+
+    @routes.get(
+        "/calls/{call_id}/clip",
+        summary="Hear a few seconds",
+        tags=["results"],
+        response_class=Response,
+        responses={
+            200: {
+                "description": "The seconds asked for.",
+                "content": {form.media_type: {} for form in ClipFormat},
+            }
+        },
+    )
+    def get_clip(who: Who, call_id: str, wanted: Annotated[ClipRequest, Query()]) -> Response:
+        """Some seconds, or the evidence of a judgement, encoded for a browser's player."""
+        content = calls.clip(who, call_id, wanted)
+        return Response(
+            content,
+            media_type=wanted.format.media_type,
+            headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=300"},
+        )
 
     @routes.get(
         "/calls/{call_id}/events",

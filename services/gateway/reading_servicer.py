@@ -1,4 +1,4 @@
-"""The part of `callscope.v1.Gateway` about versions of records, and new ones."""
+"""The part of `callscope.v1.Gateway` that hears calls, compares records and makes new ones."""
 
 import asyncio
 
@@ -9,18 +9,27 @@ from callscope.v1 import gateway_pb2 as pb
 from callscope.wire import to_proto
 from services.gateway.access import Caller
 from services.gateway.calls import Calls
-from services.gateway.messages import to_order, to_query, to_rescoring, to_version
+from services.gateway.messages import to_clip, to_order, to_query, to_rescoring, to_version
 
-__all__ = ["RescoringServicer"]
+__all__ = ["ReadingServicer"]
 
 
-class RescoringServicer:
+class ReadingServicer:
     """Converts messages; what is done with them is in `Calls`."""
 
     _calls: Calls
 
     async def _caller(self, context: Context) -> Caller:
         raise NotImplementedError
+
+    async def GetClip(  # noqa: N802
+        self, request: pb.GetClipRequest, context: Context
+    ) -> pb.GetClipResponse:
+        """Some seconds of a call."""
+        caller = await self._caller(context)
+        wanted = to_clip(request)
+        content = await asyncio.to_thread(self._calls.clip, caller, request.id, wanted)
+        return pb.GetClipResponse(content=content, media_type=wanted.format.media_type)
 
     async def ListRecords(  # noqa: N802
         self, request: pb.ListRecordsRequest, context: Context
