@@ -4,6 +4,7 @@ FFmpeg (through PyAV) decodes, soxr resamples. Decoding is streamed: limits are 
 samples come, and the peak memory is about that of the finished array.
 """
 
+import errno
 import hashlib
 import itertools
 from collections import deque
@@ -276,13 +277,33 @@ def _sha256(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
+class _Patient:
+    """A file that answers a damaged header's nonsense as FFmpeg expects, instead of raising."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.read = file.read
+        self.tell = file.tell
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go somewhere; a negative number is FFmpeg's error for a place before the start."""
+        try:
+            return self._file.seek(offset, whence)
+        except ValueError:  # from bytes in memory
+            return -errno.EINVAL
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return -errno.EINVAL
+
+
 @contextmanager
 def _opened(
     file: BinaryIO,
 ) -> Iterator[tuple[av.container.InputContainer, av.audio.AudioStream]]:
     try:
         container = av.open(
-            file, "r", options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore"
+            _Patient(file), "r", options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore"
         )
     except av.FFmpegError as error:
         raise UndecodableAudio("the bytes are no recording in a known format") from error
