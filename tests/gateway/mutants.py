@@ -36,7 +36,7 @@ def mutants(count: int, seed: int) -> Iterator[bytes]:
     whole = seeds()
     for _ in range(count):
         content = source.choice(whole)
-        for _ in range(source.choice((1, 1, 2, 5))):
+        for _damage in range(source.choice((1, 1, 2, 5))):
             content = source.choice(_DAMAGES)(content, whole, source)
         yield content
 
@@ -45,7 +45,7 @@ def _flip(content: bytes, _: Sequence[bytes], source: random.Random) -> bytes:
     """Some bits of the first bytes, where the headers are, or of anywhere."""
     damaged = bytearray(content)
     end = min(len(damaged), source.choice((64, 512, len(damaged))))
-    for _ in range(source.choice((1, 4, 32)) if end else 0):
+    for _bit in range(source.choice((1, 4, 32)) if end else 0):
         damaged[source.randrange(end)] ^= 1 << source.randrange(8)
     return bytes(damaged)
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ from hypothesis import strategies as st
 
 from callscope.errors import InvalidInput
 from callscope.types import CallRecord
+from services.gateway import database
+from services.gateway.archive import pack
 from services.gateway.call import new_id
 from services.gateway.index import BehaviorRow, DisclosureRow, TextRow, first_place
 from services.gateway.journal import Journal
 from services.gateway.ledger import Ledger
 from services.gateway.query import CallQuery, PageQuery
+from services.gateway.tables import UtcDateTime
 from services.gateway.words import tsvector, wanted, words
 from tests.gateway.records import behavior, disclosure, judged, record, said
 from tests.gateway.test_ledger import new_call
@@ -285,3 +289,53 @@ def test_any_call_can_be_searched_for_its_own_words(texts: list[str]) -> None:
     for text in texts:
         for word in words(text):
             assert f"'{word}':" in vector
+
+
+def test_calls_and_records_of_before_are_found_after_migrating(url: str) -> None:
+    engine = database.connect(url)
+    database.migrate(engine, "0002")
+    finished, waiting = sorted(new_id() for _ in range(2))
+    made = record(
+        finished,
+        behaviors=(behavior("rapport", "missed", 10.0),),
+        utterances=said("refund please"),
+        **judged(10.0, "unsure"),
+    )
+    columns = (
+        "id", "tenant", "lane", "status", "run", "blob", "sha256", "duration", "sample_rate",
+        "channels", "codec", "started_at", "metadata", "options", "created_at", "updated_at",
+    )  # fmt: skip
+    calls = sa.table("calls", *(_typed(name) for name in columns))
+    records = sa.table("records", *map(_typed, ("call_id", "version", "content", "created_at")))
+    now = datetime.now(UTC)
+    common = {
+        "tenant": MINE, "lane": "live", "run": 1, "blob": "x", "sha256": "a" * 64, "duration": 2.0,
+        "sample_rate": 8000, "channels": 2, "codec": "pcm", "options": {}, "created_at": now,
+        "updated_at": now, "metadata": {"agent": "a-17", "queue": "billing"},
+        "started_at": "2026-01-05T12:00:00+01:00",
+    }  # fmt: skip
+    with engine.begin() as connection:
+        for call_id, status in ((finished, "done"), (waiting, "queued")):
+            connection.execute(sa.insert(calls), {**common, "id": call_id, "status": status})
+        connection.execute(
+            sa.insert(records),
+            {"call_id": finished, "version": 1, "content": pack(made), "created_at": now},
+        )
+    database.migrate(engine)
+    found = Calls(Ledger(engine, str), Journal(engine, str)).found
+    for fields in ({"text": "refund"}, {"behavior": "rapport", "outcome": "missed"},
+                   {"review_needed": True}, {"max_overall": 10}):  # fmt: skip
+        assert found(**fields) == [finished]
+    both = [waiting, finished]
+    day = ("2026-01-05T11:00:00Z", "2026-01-05T11:00:01Z")
+    assert found(agent="a-17", since=day[0], until=day[1]) == both
+    assert Ledger(engine, str).record(MINE, finished) == made
+    engine.dispose()
+
+
+def _typed(name: str) -> Any:
+    kinds: dict[str, Any] = {
+        "id": sa.Uuid(as_uuid=False), "call_id": sa.Uuid(as_uuid=False), "metadata": sa.JSON(),
+        "options": sa.JSON(), "created_at": UtcDateTime(), "updated_at": UtcDateTime(),
+    }  # fmt: skip
+    return sa.column(name, kinds.get(name))
