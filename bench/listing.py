@@ -3,7 +3,7 @@
 A hundred thousand finished calls with their records' rows, ten thousand that wait, in SQLite and
 in PostgreSQL; then the list, each filter, search and later pages, as the gateway asks for them,
 from statement to calls. The words are drawn by Zipf's law, as in speech. Calls are another tenant's
-by one in ten. `--calls N` makes it smaller; `--explain` prints how each is answered, and no JSON.
+by one in ten. `--calls N` makes it smaller; `--explain` also prints how each is answered.
 """
 
 import argparse
@@ -114,8 +114,7 @@ def main() -> None:
             if options.explain:
                 _explain(engine)
             engine.dispose()
-    if not options.explain:
-        print(json.dumps(figures, indent=2))
+    print(json.dumps(figures, indent=2))
 
 
 def _options() -> argparse.Namespace:
@@ -303,7 +302,7 @@ def _explain(engine: sa.Engine) -> None:
         with engine.connect() as connection:
             sa.event.listen(connection, "before_cursor_execute", _explaining, retval=True)
             rows = connection.execute(statement).cursor
-            print(f"\n{name}", *(row[-1] for row in rows), sep="\n  ")
+            print(f"\n{name}", *(row[-1] for row in rows), sep="\n  ", file=sys.stderr)
 
 
 def _explaining(

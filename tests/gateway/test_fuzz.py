@@ -1,5 +1,6 @@
 """Whatever is sent is accepted or refused with a reason: no 500, no crash, nothing left behind."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from services.gateway.store import Inbox, LocalStore
 from services.gateway.submission import Submission
 from tests.gateway.mutants import mutants, seeds
 
-FILES = 1000
+FILES = int(os.environ.get("CALLSCOPE_TEST_FILES", "1000"))
 SEED = 5
 
 

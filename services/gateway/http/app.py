@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from callscope import __version__
 from services.gateway.access import Authenticate
 from services.gateway.calls import Calls
-from services.gateway.http.problems import ProblemBody, handle_errors
+from services.gateway.http.document import complete
+from services.gateway.http.problems import handle_errors
 from services.gateway.http.routes import build_routes
 from services.gateway.http.versions import build_version_routes
 
@@ -29,7 +30,13 @@ _log = logging.getLogger(__name__)
 
 def build_app(calls: Calls, authenticate: Authenticate, max_audio_bytes: int) -> FastAPI:
     """The application over `calls`, for those whom `authenticate` knows."""
-    app = _App(title="Callscope", version=__version__, description=_DESCRIPTION, redoc_url=None)
+    app = _App(
+        title="Callscope",
+        version=__version__,
+        description=_DESCRIPTION,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
     app.state.authenticate = authenticate
     app.include_router(build_routes(calls, max_audio_bytes))
     app.include_router(build_version_routes(calls))
@@ -40,11 +47,8 @@ def build_app(calls: Calls, authenticate: Authenticate, max_audio_bytes: int) ->
 
 class _App(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """With the schema of problem documents, which no route returns."""
-        document = super().openapi()
-        schemas = document["components"]["schemas"]
-        schemas.setdefault(ProblemBody.__name__, ProblemBody.model_json_schema())
-        return document
+        """With what no route says: problems, and examples."""
+        return complete(super().openapi())
 
 
 class RequestLog:

@@ -1,13 +1,15 @@
 """The paths about versions of records, and new ones."""
 
+import json
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from callscope.diff import RecordDiff
+from callscope.record import SCHEMA_ID, json_schema
 from callscope.types import OverallScore, Provenance, Review
 from services.gateway.calls import Calls
 from services.gateway.http.answers import FailureBody
@@ -19,6 +21,7 @@ from services.gateway.rescoring.order import Order, Rescoring, RescoringStatus
 
 __all__ = ["build_version_routes"]
 
+_RECORD_SCHEMA = json.dumps(json_schema())
 _Number = Annotated[int, Field(ge=1, le=1 << 30)]
 _ID = "01980a4e-9c1d-7d2a-8f10-5b7c9e21aa04"
 
@@ -96,6 +99,21 @@ def build_version_routes(calls: Calls) -> APIRouter:
     routes = APIRouter(
         prefix="/v1", responses=PROBLEMS, dependencies=[Depends(caller_of)], tags=["versions"]
     )
+
+    @routes.get(
+        "/schemas/record",
+        summary="The JSON Schema of records",
+        response_class=Response,
+        responses={
+            200: {
+                "description": "The schema.",
+                "content": {"application/schema+json": {"example": {"$id": SCHEMA_ID}}},
+            }
+        },
+    )
+    def record_schema(_: Who) -> Response:
+        """The JSON Schema (2020-12) that every call record satisfies."""
+        return Response(_RECORD_SCHEMA, media_type="application/schema+json")
 
     @routes.get("/calls/{call_id}/records", summary="The versions of a record")
     def list_records(who: Who, call_id: str) -> VersionsBody:
