@@ -95,11 +95,8 @@ def main() -> None:
     figures: dict[str, Any] = {
         "machine": {
             "cores": os.cpu_count(),
-            "load": round(os.getloadavg()[0], 1),
             "python": platform.python_version(),
         },
-        "calls": options.calls,
-        "queued": options.calls // 10,
     }
     for name, opened in (("sqlite", _sqlite), ("postgresql", postgresql_server)):
         if name not in options.databases:
@@ -110,7 +107,12 @@ def main() -> None:
             began = time.perf_counter()
             _fill(engine, options.calls)
             print(f"{name}: filled in {time.perf_counter() - began:.0f} s", file=sys.stderr)
-            figures[name] = _measure(engine)
+            figures[name] = {
+                "calls": options.calls,
+                "queued": options.calls // 10,
+                "load": round(os.getloadavg()[0], 1),  # others at work here
+                **_measure(engine),
+            }
             if options.explain:
                 _explain(engine)
             engine.dispose()
@@ -144,7 +146,7 @@ def _fill(engine: sa.Engine, count: int) -> None:
         calls = [_call(source, number, number >= count) for number in numbers]
         done = [call for call in calls if call["status"] is CallStatus.DONE]
         behaviors, disclosures = list(_behaviors(source, done)), list(_disclosures(source, done))
-        marked = {} if dialect == "postgresql" else _marks(done, behaviors, disclosures)
+        marked = _marks(done, behaviors, disclosures, dialect)
         rows: dict[type[Base], list[dict[str, Any]]] = {
             CallRow: calls,
             BehaviorRow: behaviors,
@@ -153,7 +155,7 @@ def _fill(engine: sa.Engine, count: int) -> None:
                 {
                     **_owner(call),
                     "place": first_place(call["id"]),
-                    "words": source.choice(texts) + marked.get(call["id"], ""),
+                    "words": source.choice(texts) + marked[call["id"]],
                 }
                 for call in done
             ],
@@ -253,6 +255,7 @@ def _marks(
     calls: Sequence[dict[str, Any]],
     behaviors: Sequence[dict[str, Any]],
     disclosures: Sequence[dict[str, Any]],
+    dialect: str,
 ) -> dict[str, str]:
     """By call, what its search document has besides the words."""
     kept = {call["id"]: (call, list[Any](), list[Any]()) for call in calls}
@@ -260,7 +263,8 @@ def _marks(
         kept[row["call_id"]][1].append(row)
     for row in disclosures:
         kept[row["call_id"]][2].append(row)
-    return {call_id: fts5_document([""], marks(*of_call)) for call_id, of_call in kept.items()}
+    document = tsvector if dialect == "postgresql" else fts5_document
+    return {call_id: " " + document([""], marks(*each)) for call_id, each in kept.items()}
 
 
 def _words(source: random.Random, vocabulary: list[str], weights: list[float], dialect: str) -> str:

@@ -131,10 +131,9 @@ def enter(session: Session, record: CallRecord, call_id: str) -> None:
         if rows:
             session.execute(sa.insert(table), [{**owner, **row} for row in rows])
     texts = [utterance.text for utterance in record.utterances]
-    if session.get_bind().dialect.name == "postgresql":
-        content = tsvector(texts)
-    else:
-        content = fts5_document(texts, marks(known, behaviors, disclosures))
+    postgresql = session.get_bind().dialect.name == "postgresql"
+    document = tsvector if postgresql else fts5_document
+    content = document(texts, marks(known, behaviors, disclosures))
     place = _free_place(session, call_id)
     session.execute(sa.insert(TextRow), {**owner, "place": place, "words": content})
 

@@ -78,11 +78,13 @@ def _matching(
         return source, conditions, _order(query) if dialect == "sqlite" else CallRow.id
     source = source.join(TextRow, TextRow.call_id == CallRow.id)
     conditions.append(TextRow.tenant == tenant)
+    marks = list(_wanted_marks(tenant, query))
     if dialect != "sqlite":
-        conditions.append(TextRow.words.op("@@")(sa.cast(tsquery(query.wanted), TSQUERY())))
+        search = tsquery(query.wanted, marks)
+        conditions.append(TextRow.words.op("@@")(sa.cast(search, TSQUERY())))
         return source, conditions, CallRow.id
     source = source.join(_FTS5, _FTS5.c.rowid == TextRow.place)
-    search = fts5_query(query.wanted, _wanted_marks(tenant, query))
+    search = fts5_query(query.wanted, marks)
     # SQLite looks for no index inside a CASE: FTS5 alone says which calls to look at, newest first.
     rest = sa.case((sa.and_(*conditions), 1), else_=0) == 1
     return source, [_FTS5.c.call_words.op("MATCH")(search), rest], _FTS5.c.rowid

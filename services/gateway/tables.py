@@ -73,6 +73,7 @@ class CallRow(Base):
         sa.Index(None, "status", "id"),
         sa.Index(None, "tenant", "agent", "id"),
         sa.Index(None, "tenant", "queue", "id"),
+        sa.Index(None, "tenant", "rubric", "id"),
         sa.Index(None, "tenant", "began_at", "id"),
         # Wide enough to answer the other filters by itself, in the order of lists.
         sa.Index(

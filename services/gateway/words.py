@@ -78,9 +78,10 @@ def wanted(query: str) -> Wanted:
 def mark(*facts: str) -> str:
     """A word that nobody says and that stands for a fact about a call.
 
-    FTS5 knows only words, and SQLite cannot weigh it against another index: a common word and a
-    rare agent would mean to look at every call with the word. With the fact as one more word, FTS5
-    looks at those that have both. Marks only narrow: the facts themselves are compared as well.
+    A common word and a rare agent would mean to look at every call with the word: SQLite cannot
+    weigh its words against another index, and PostgreSQL does not count what it costs to fetch a
+    call's words. With the fact as one more word, only calls that have both are looked at. Marks
+    only narrow: the facts themselves are compared as well.
     """
     return _MARK + hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
 
@@ -96,8 +97,8 @@ def fts5_query(what: Wanted, marks: Iterable[Sequence[str]] = ()) -> str:
     return " AND ".join([*phrases, *(f"({' OR '.join(group)})" for group in marks)])
 
 
-def tsvector(utterances: Iterable[str]) -> str:
-    """PostgreSQL's tsvector of a call's utterances, as text.
+def tsvector(utterances: Iterable[str], marks: Iterable[str] = ()) -> str:
+    """PostgreSQL's tsvector of a call's utterances and facts, as text.
 
     Of a word said more than 255 times, and of words after the 16,383rd, it knows that they were
     said, and no longer beside which others.
@@ -111,14 +112,15 @@ def tsvector(utterances: Iterable[str]) -> str:
             if len(known) < _MOST_POSITIONS:
                 known.append(min(at, _LAST_POSITION))
         at += 1  # a phrase does not go on in the next utterance
-    return " ".join(f"'{word}':{_joined(known)}" for word, known in places.items())
+    said = (f"'{word}':{_joined(known)}" for word, known in places.items())
+    return " ".join([*said, *(f"'{each}'" for each in marks)])
 
 
-def tsquery(what: Wanted) -> str:
-    """The query as PostgreSQL's tsquery, as text."""
-    return " & ".join(
-        "(" + " <-> ".join(f"'{word}'" for word in phrase) + ")" for phrase in what.phrases
-    )
+def tsquery(what: Wanted, marks: Iterable[Sequence[str]] = ()) -> str:
+    """The query as PostgreSQL's tsquery, as text: of each group, one mark or more."""
+    phrases = [" <-> ".join(f"'{word}'" for word in phrase) for phrase in what.phrases]
+    groups = [" | ".join(f"'{each}'" for each in group) for group in marks]
+    return " & ".join(f"({part})" for part in phrases + groups)
 
 
 def _joined(places: Sequence[int]) -> str:

@@ -65,6 +65,7 @@ def upgrade() -> None:
         op.create_index("ix_call_texts_words", "call_texts", ["words"], postgresql_using="gin")
     op.create_index("ix_calls_tenant_agent_id", "calls", ["tenant", "agent", "id"])
     op.create_index("ix_calls_tenant_queue_id", "calls", ["tenant", "queue", "id"])
+    op.create_index("ix_calls_tenant_rubric_id", "calls", ["tenant", "rubric", "id"])
     op.create_index("ix_calls_tenant_began_at_id", "calls", ["tenant", "began_at", "id"])
     op.create_index("ix_calls_facets", "calls", list(_FACETS))
     for table, name, what, value in (
@@ -132,7 +133,13 @@ def downgrade() -> None:
         op.execute("DROP TABLE call_words")
     for table in ("call_texts", "disclosures", "behaviors"):
         op.drop_table(table)
-    for index in ("facets", "tenant_began_at_id", "tenant_queue_id", "tenant_agent_id"):
+    for index in (
+        "facets",
+        "tenant_began_at_id",
+        "tenant_rubric_id",
+        "tenant_queue_id",
+        "tenant_agent_id",
+    ):
         op.drop_index(f"ix_calls_{index}", "calls")
     for column in ("review_needed", "overall", "rubric", "began_at", "direction", "queue", "agent"):
         op.drop_column("calls", column)
