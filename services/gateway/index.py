@@ -157,7 +157,8 @@ def forget(session: Session) -> None:
     """See to it that SQLite keeps no words of calls removed in this transaction.
 
     FTS5 marks what is removed, and drops it when it merges. From SQLite 3.42 on it is told to drop
-    at once (migration 0003); before, everything is merged: a second or so for 100,000 calls.
+    at once (migration 0003); before, the whole index is merged, which takes the longer the more
+    calls there are.
     """
     if session.get_bind().dialect.name == "sqlite" and not session.scalar(_DROPS_AT_ONCE):
         session.execute(_MERGE)
