@@ -1,7 +1,8 @@
 """From what is asked for to SQL: the ids of a page of calls.
 
 The joins are such that every filter has an index to begin with, in the order of the list, and
-each call at most one row in every table; which index to begin with is the database's choice.
+each call at most one row in every table. PostgreSQL chooses where to begin by what it has counted;
+SQLite is told.
 """
 
 from collections.abc import Iterator

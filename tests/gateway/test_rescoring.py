@@ -23,7 +23,7 @@ from services.gateway.rescoring import queue
 from services.gateway.rescoring.order import Order
 from services.gateway.rescoring.queue import Orders
 from tests.gateway.conftest import Up, gateway_settings, running, send
-from tests.gateway.engines import Engines, Flaky, Gate, eventually
+from tests.gateway.engines import TRANSCRIPT, Engines, Flaky, Gate, eventually
 from tests.gateway.records import behavior, record
 from tests.gateway.test_ledger import new_call
 
@@ -294,6 +294,30 @@ def test_a_failed_claim_and_one_put_back_say_so(orders: Orders, done: Callable[.
     again = orders.claim()
     assert again is not None
     assert (again.call_id, again.attempt) == (second, 2)
+
+
+def test_what_was_heard_for_an_order_goes_with_it(
+    orders: Orders, done: Callable[..., str], engine: sa.Engine
+) -> None:
+    journal = Journal(engine, str)
+    failed, called_off = done(), done()
+    audio = Order.read({"source": "audio"})
+    for call_id in (failed, called_off):
+        placed = orders.place_one(MINE, call_id, audio)
+        claim = orders.claim()
+        assert claim is not None
+        assert claim.call_id == call_id
+        journal.keep(call_id, "transcribe", TRANSCRIPT)
+        journal.keep(call_id, claim.stage("transcribe"), TRANSCRIPT)
+        orders.discard(claim)
+        assert journal.has(call_id, claim.stage("transcribe"))  # it still is somebody's
+        if call_id == failed:
+            orders.fail(claim, Problem("internal", "x", "y"))
+        else:
+            orders.cancel(MINE, placed)
+            orders.discard(claim)
+        assert not journal.has(call_id, claim.stage("transcribe"))
+        assert journal.has(call_id, "transcribe")
 
 
 def test_a_call_that_is_not_done_cannot_be_ordered(orders: Orders, engine: sa.Engine) -> None:

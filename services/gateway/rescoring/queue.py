@@ -26,7 +26,7 @@ from services.gateway.query import CallQuery
 from services.gateway.rescoring.order import Failure, Order, Rescoring, RescoringStatus
 from services.gateway.rescoring.tables import RescoringCallRow as Row
 from services.gateway.rescoring.tables import RescoringRow
-from services.gateway.tables import CallRow, RecordRow
+from services.gateway.tables import ArtifactRow, CallRow, RecordRow
 
 __all__ = ["Claim", "Orders"]
 
@@ -43,6 +43,10 @@ class Claim:
     call_id: str
     attempt: int
     order: Order
+
+    def stage(self, name: str) -> str:
+        """Under which name what a stage makes for the order is kept, until the record is."""
+        return f"{name}/{self.rescoring_id[-12:]}"
 
     @property
     def row(self) -> sa.ColumnElement[bool]:
@@ -165,7 +169,18 @@ class Orders:
 
     def fail(self, claim: Claim, problem: Problem) -> None:
         """Give the call up; its records stay as they are."""
-        self._set(claim, state=_FAILED, problem=asdict(problem))
+        with transaction(self._engine) as session:
+            if _update(session, claim, state=_FAILED, problem=asdict(problem)):
+                _drop_artifacts(session, claim)
+
+    def discard(self, claim: Claim) -> None:
+        """Leave nothing of what was heard for an order that was called off meanwhile."""
+        kept = sa.exists().where(
+            Row.rescoring_id == claim.rescoring_id, Row.call_id == claim.call_id
+        )
+        with transaction(self._engine) as session:
+            if not session.scalar(sa.select(kept)):
+                _drop_artifacts(session, claim)
 
     def finish(
         self, claim: Claim, record: CallRecord, also: Callable[[Session], None] | None = None
@@ -181,6 +196,10 @@ class Orders:
             False where the call is no longer this worker's, and nothing was kept.
         """
         with transaction(self._engine) as session:
+            # Another order may be about to give the same call its next version.
+            session.execute(
+                sa.select(CallRow.id).where(CallRow.id == claim.call_id).with_for_update()
+            )
             newest = session.execute(
                 sa.select(RecordRow.version, RecordRow.content)
                 .where(RecordRow.call_id == claim.call_id)
@@ -249,6 +268,11 @@ class Orders:
 def _update(session: Session, claim: Claim, **values: object) -> bool:
     changed = sa.update(Row).where(claim.row).values(**values).returning(Row.call_id)
     return session.execute(changed).first() is not None
+
+
+def _drop_artifacts(session: Session, claim: Claim) -> None:
+    of_order = ArtifactRow.stage.endswith(claim.stage(""), autoescape=True)
+    session.execute(sa.delete(ArtifactRow).where(ArtifactRow.call_id == claim.call_id, of_order))
 
 
 def _order(session: Session, tenant: str, rescoring_id: str) -> RescoringRow:

@@ -147,6 +147,8 @@ class Worker:
                 record = self._rejudge.record(claim, report)
             if self._orders.finish(claim, record, partial(_replace_artifacts, claim)):
                 metrics.RESCORED.labels("done").inc()
+            else:
+                self._orders.discard(claim)
         except CallNotFound:
             return  # and its row with it
         except CallscopeError as error:
@@ -158,6 +160,8 @@ class Worker:
     def _failed(self, claim: Claim, error: CallscopeError) -> None:
         if self._stopping.is_set():
             self._orders.put_back(claim, 0)
+        elif not self._orders.renew(claim):  # called off, or another's by now
+            self._orders.discard(claim)
         elif isinstance(error, _CAN_PASS) and claim.attempt < self._attempts:
             pause = min(_LONGEST_PAUSE, self._retry_seconds * 2 ** (claim.attempt - 1))
             self._orders.put_back(claim, pause)
@@ -195,7 +199,7 @@ def _stage(claim: Claim, stage: str) -> str:
     """Under which name what a stage made is kept until the record is."""
     if claim.order.source is Source.TRANSCRIPT:
         return stage
-    return f"{stage}/{claim.rescoring_id[-12:]}"
+    return claim.stage(stage)
 
 
 def _replace_artifacts(claim: Claim, session: Session) -> None:
