@@ -4,6 +4,7 @@ FFmpeg (through PyAV) decodes, soxr resamples. Decoding is streamed: limits are 
 samples come, and the peak memory is about that of the finished array.
 """
 
+import errno
 import hashlib
 import itertools
 from collections import deque
@@ -31,7 +32,15 @@ from callscope.riff import without_trailing_zeros
 from callscope.sources import Sources
 from callscope.types import AudioSource, MediaInfo
 
-__all__ = ["SAMPLE_RATE", "Audio", "AudioLimits", "AudioReader", "decode", "probe"]
+__all__ = [
+    "SAMPLE_RATE",
+    "Audio",
+    "AudioLimits",
+    "AudioReader",
+    "decode",
+    "opened_frames",
+    "probe",
+]
 
 SAMPLE_RATE = 16_000  # Hz, what every model here was trained on
 _BLOCK = 10  # seconds resampled at a time
@@ -152,6 +161,43 @@ def decode(file: BinaryIO, limits: AudioLimits) -> Audio:
         return Audio(samples, _info(sha256, stream, first, heard.samples / first.sample_rate))
 
 
+@contextmanager
+def opened_frames(
+    file: BinaryIO, start: float = 0.0
+) -> Iterator[tuple[av.AudioFrame, Iterator[tuple[int, av.AudioFrame]]]]:
+    """The first frame of a seekable file at or before `start` seconds, and all from there on.
+
+    Each comes with the number of its first sample.
+
+    Plain PCM is gone into right there; everything else is decoded from the beginning, which alone
+    counts samples as `decode` does.
+
+    Raises:
+        EmptyAudio, UndecodableAudio, NoAudioStream
+    """
+    if file.seek(0, 2) == 0:
+        raise EmptyAudio("the file is empty")
+    file.seek(0)
+    with _opened(file) as (container, stream):
+        exact = container.format.name == "wav" and stream.codec_context.name.startswith("pcm_")
+        if exact and start > 0 and stream.time_base:
+            with suppress(av.FFmpegError):
+                container.seek(int(start / stream.time_base), stream=stream)
+        frames = _frames(container, stream)
+        first = next(frames, None)
+        if first is None:
+            raise EmptyAudio("there is no audio at those seconds")
+        seconds = (first.pts or 0) * (first.time_base or 0) if exact else 0
+        at = round(seconds * first.sample_rate)
+        yield first, _numbered(itertools.chain([first], frames), at)
+
+
+def _numbered(frames: Iterable[av.AudioFrame], at: int) -> Iterator[tuple[int, av.AudioFrame]]:
+    for frame in frames:
+        yield at, frame
+        at += frame.samples
+
+
 class _Heard:
     """Turns frames into 16 kHz blocks, (samples, channels), and counts what came in."""
 
@@ -234,13 +280,33 @@ def _sha256(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
+class _Patient:
+    """A file that answers a damaged header's nonsense as FFmpeg expects, instead of raising."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.read = file.read
+        self.tell = file.tell
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go somewhere; a negative number is FFmpeg's error for a place before the start."""
+        try:
+            return self._file.seek(offset, whence)
+        except ValueError:  # from bytes in memory
+            return -errno.EINVAL
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return -errno.EINVAL
+
+
 @contextmanager
 def _opened(
     file: BinaryIO,
 ) -> Iterator[tuple[av.container.InputContainer, av.audio.AudioStream]]:
     try:
         container = av.open(
-            without_trailing_zeros(file),
+            _Patient(without_trailing_zeros(file)),
             "r",
             options={"format_whitelist": _CONTAINERS},
             metadata_errors="ignore",

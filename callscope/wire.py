@@ -1,8 +1,8 @@
 """Between Callscope's values and their protobuf messages.
 
-`types.proto` mirrors `callscope.types` field by field, so one walk over a dataclass's fields
-converts any of them, both ways; a test holds the two against each other. Outside the gRPC doors
-and clients, only this module imports `callscope.v1`.
+`types.proto` mirrors `callscope.types` field by field, and `diff.proto` `callscope.diff`, so one
+walk over a dataclass's fields converts any of them, both ways; a test holds them against each
+other. Outside the gRPC doors and clients, only this module imports `callscope.v1`.
 """
 
 import types as pytypes
@@ -15,9 +15,9 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from callscope import types
+from callscope import diff, types
 from callscope.pipeline import RubricSource
-from callscope.v1 import score_pb2, types_pb2
+from callscope.v1 import diff_pb2, score_pb2, types_pb2
 
 __all__ = ["MESSAGES", "from_proto", "to_proto"]
 
@@ -28,6 +28,11 @@ MESSAGES: Mapping[type, type[Message]] = {
         getattr(types, name): getattr(types_pb2, name)
         for name in types.__all__
         if is_dataclass(getattr(types, name)) and hasattr(types_pb2, name)
+    },
+    **{
+        getattr(diff, name): getattr(diff_pb2, name)
+        for name in diff.__all__
+        if hasattr(diff_pb2, name)
     },
     RubricSource: score_pb2.RubricSource,
 }

@@ -1,5 +1,6 @@
 import datetime
 
+from callscope.v1 import diff_pb2 as _diff_pb2
 from callscope.v1 import score_pb2 as _score_pb2
 from callscope.v1 import types_pb2 as _types_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -48,6 +49,32 @@ class ExportFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EXPORT_FORMAT_JSONL: _ClassVar[ExportFormat]
     EXPORT_FORMAT_CSV: _ClassVar[ExportFormat]
     EXPORT_FORMAT_PARQUET: _ClassVar[ExportFormat]
+
+class RescoringSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RESCORING_SOURCE_UNSPECIFIED: _ClassVar[RescoringSource]
+    RESCORING_SOURCE_TRANSCRIPT: _ClassVar[RescoringSource]
+    RESCORING_SOURCE_AUDIO: _ClassVar[RescoringSource]
+
+class RescoringStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RESCORING_STATUS_UNSPECIFIED: _ClassVar[RescoringStatus]
+    RESCORING_STATUS_RUNNING: _ClassVar[RescoringStatus]
+    RESCORING_STATUS_DONE: _ClassVar[RescoringStatus]
+    RESCORING_STATUS_CANCELLED: _ClassVar[RescoringStatus]
+
+class ClipVoice(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CLIP_VOICE_UNSPECIFIED: _ClassVar[ClipVoice]
+    CLIP_VOICE_BOTH: _ClassVar[ClipVoice]
+    CLIP_VOICE_AGENT: _ClassVar[ClipVoice]
+    CLIP_VOICE_CUSTOMER: _ClassVar[ClipVoice]
+
+class ClipFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CLIP_FORMAT_UNSPECIFIED: _ClassVar[ClipFormat]
+    CLIP_FORMAT_WAV: _ClassVar[ClipFormat]
+    CLIP_FORMAT_OPUS: _ClassVar[ClipFormat]
 CALL_STATUS_UNSPECIFIED: CallStatus
 CALL_STATUS_QUEUED: CallStatus
 CALL_STATUS_RUNNING: CallStatus
@@ -70,6 +97,20 @@ EXPORT_FORMAT_UNSPECIFIED: ExportFormat
 EXPORT_FORMAT_JSONL: ExportFormat
 EXPORT_FORMAT_CSV: ExportFormat
 EXPORT_FORMAT_PARQUET: ExportFormat
+RESCORING_SOURCE_UNSPECIFIED: RescoringSource
+RESCORING_SOURCE_TRANSCRIPT: RescoringSource
+RESCORING_SOURCE_AUDIO: RescoringSource
+RESCORING_STATUS_UNSPECIFIED: RescoringStatus
+RESCORING_STATUS_RUNNING: RescoringStatus
+RESCORING_STATUS_DONE: RescoringStatus
+RESCORING_STATUS_CANCELLED: RescoringStatus
+CLIP_VOICE_UNSPECIFIED: ClipVoice
+CLIP_VOICE_BOTH: ClipVoice
+CLIP_VOICE_AGENT: ClipVoice
+CLIP_VOICE_CUSTOMER: ClipVoice
+CLIP_FORMAT_UNSPECIFIED: ClipFormat
+CLIP_FORMAT_WAV: ClipFormat
+CLIP_FORMAT_OPUS: ClipFormat
 
 class CallOptions(_message.Message):
     __slots__ = ("rubric", "agent_channel", "language", "hotwords", "min_speakers", "max_speakers", "transcribe_model")
@@ -237,15 +278,55 @@ class WatchCallResponse(_message.Message):
     call: Call
     def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ...) -> None: ...
 
+class CallFilter(_message.Message):
+    __slots__ = ("status", "agent", "queue", "direction", "since", "until", "rubric", "behavior", "outcome", "min_score", "max_score", "disclosure", "disclosure_status", "on_time", "review_needed", "min_overall", "max_overall", "text")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    RUBRIC_FIELD_NUMBER: _ClassVar[int]
+    BEHAVIOR_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
+    MAX_SCORE_FIELD_NUMBER: _ClassVar[int]
+    DISCLOSURE_FIELD_NUMBER: _ClassVar[int]
+    DISCLOSURE_STATUS_FIELD_NUMBER: _ClassVar[int]
+    ON_TIME_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_NEEDED_FIELD_NUMBER: _ClassVar[int]
+    MIN_OVERALL_FIELD_NUMBER: _ClassVar[int]
+    MAX_OVERALL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    status: CallStatus
+    agent: str
+    queue: str
+    direction: str
+    since: str
+    until: str
+    rubric: str
+    behavior: str
+    outcome: _types_pb2.Outcome
+    min_score: float
+    max_score: float
+    disclosure: str
+    disclosure_status: _types_pb2.DisclosureStatus
+    on_time: bool
+    review_needed: bool
+    min_overall: float
+    max_overall: float
+    text: str
+    def __init__(self, status: _Optional[_Union[CallStatus, str]] = ..., agent: _Optional[str] = ..., queue: _Optional[str] = ..., direction: _Optional[str] = ..., since: _Optional[str] = ..., until: _Optional[str] = ..., rubric: _Optional[str] = ..., behavior: _Optional[str] = ..., outcome: _Optional[_Union[_types_pb2.Outcome, str]] = ..., min_score: _Optional[float] = ..., max_score: _Optional[float] = ..., disclosure: _Optional[str] = ..., disclosure_status: _Optional[_Union[_types_pb2.DisclosureStatus, str]] = ..., on_time: _Optional[bool] = ..., review_needed: _Optional[bool] = ..., min_overall: _Optional[float] = ..., max_overall: _Optional[float] = ..., text: _Optional[str] = ...) -> None: ...
+
 class ListCallsRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "status")
+    __slots__ = ("page_size", "page_token", "filter")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
-    STATUS_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    status: CallStatus
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., status: _Optional[_Union[CallStatus, str]] = ...) -> None: ...
+    filter: CallFilter
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[_Union[CallFilter, _Mapping]] = ...) -> None: ...
 
 class ListCallsResponse(_message.Message):
     __slots__ = ("calls", "next_page_token")
@@ -256,10 +337,12 @@ class ListCallsResponse(_message.Message):
     def __init__(self, calls: _Optional[_Iterable[_Union[Call, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class GetRecordRequest(_message.Message):
-    __slots__ = ("id",)
+    __slots__ = ("id", "version")
     ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     id: str
-    def __init__(self, id: _Optional[str] = ...) -> None: ...
+    version: int
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class GetRecordResponse(_message.Message):
     __slots__ = ("record",)
@@ -607,3 +690,165 @@ class GetVconResponse(_message.Message):
     VCON_FIELD_NUMBER: _ClassVar[int]
     vcon: str
     def __init__(self, vcon: _Optional[str] = ...) -> None: ...
+
+class ListRecordsRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class RecordVersion(_message.Message):
+    __slots__ = ("version", "created_at", "overall", "review", "provenance")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    OVERALL_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_FIELD_NUMBER: _ClassVar[int]
+    PROVENANCE_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    created_at: _timestamp_pb2.Timestamp
+    overall: _types_pb2.OverallScore
+    review: _types_pb2.Review
+    provenance: _types_pb2.Provenance
+    def __init__(self, version: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., overall: _Optional[_Union[_types_pb2.OverallScore, _Mapping]] = ..., review: _Optional[_Union[_types_pb2.Review, _Mapping]] = ..., provenance: _Optional[_Union[_types_pb2.Provenance, _Mapping]] = ...) -> None: ...
+
+class ListRecordsResponse(_message.Message):
+    __slots__ = ("versions",)
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    versions: _containers.RepeatedCompositeFieldContainer[RecordVersion]
+    def __init__(self, versions: _Optional[_Iterable[_Union[RecordVersion, _Mapping]]] = ...) -> None: ...
+
+class DiffRecordsRequest(_message.Message):
+    __slots__ = ("id", "before", "after")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    before: int
+    after: int
+    def __init__(self, id: _Optional[str] = ..., before: _Optional[int] = ..., after: _Optional[int] = ...) -> None: ...
+
+class DiffRecordsResponse(_message.Message):
+    __slots__ = ("diff",)
+    DIFF_FIELD_NUMBER: _ClassVar[int]
+    diff: _diff_pb2.RecordDiff
+    def __init__(self, diff: _Optional[_Union[_diff_pb2.RecordDiff, _Mapping]] = ...) -> None: ...
+
+class RescoringOrder(_message.Message):
+    __slots__ = ("rubric", "source", "transcribe_model")
+    RUBRIC_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIBE_MODEL_FIELD_NUMBER: _ClassVar[int]
+    rubric: _score_pb2.RubricSource
+    source: RescoringSource
+    transcribe_model: str
+    def __init__(self, rubric: _Optional[_Union[_score_pb2.RubricSource, _Mapping]] = ..., source: _Optional[_Union[RescoringSource, str]] = ..., transcribe_model: _Optional[str] = ...) -> None: ...
+
+class RescoringFailure(_message.Message):
+    __slots__ = ("call_id", "problem")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    call_id: str
+    problem: Problem
+    def __init__(self, call_id: _Optional[str] = ..., problem: _Optional[_Union[Problem, _Mapping]] = ...) -> None: ...
+
+class Rescoring(_message.Message):
+    __slots__ = ("id", "order", "status", "calls", "done", "failed", "failures", "created_at")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    order: RescoringOrder
+    status: RescoringStatus
+    calls: int
+    done: int
+    failed: int
+    failures: _containers.RepeatedCompositeFieldContainer[RescoringFailure]
+    created_at: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., order: _Optional[_Union[RescoringOrder, _Mapping]] = ..., status: _Optional[_Union[RescoringStatus, str]] = ..., calls: _Optional[int] = ..., done: _Optional[int] = ..., failed: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[RescoringFailure, _Mapping]]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RescoreCallRequest(_message.Message):
+    __slots__ = ("id", "order")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    order: RescoringOrder
+    def __init__(self, id: _Optional[str] = ..., order: _Optional[_Union[RescoringOrder, _Mapping]] = ...) -> None: ...
+
+class RescoreCallResponse(_message.Message):
+    __slots__ = ("rescoring",)
+    RESCORING_FIELD_NUMBER: _ClassVar[int]
+    rescoring: Rescoring
+    def __init__(self, rescoring: _Optional[_Union[Rescoring, _Mapping]] = ...) -> None: ...
+
+class RescoreCallsRequest(_message.Message):
+    __slots__ = ("filter", "order")
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    filter: CallFilter
+    order: RescoringOrder
+    def __init__(self, filter: _Optional[_Union[CallFilter, _Mapping]] = ..., order: _Optional[_Union[RescoringOrder, _Mapping]] = ...) -> None: ...
+
+class RescoreCallsResponse(_message.Message):
+    __slots__ = ("rescoring",)
+    RESCORING_FIELD_NUMBER: _ClassVar[int]
+    rescoring: Rescoring
+    def __init__(self, rescoring: _Optional[_Union[Rescoring, _Mapping]] = ...) -> None: ...
+
+class GetRescoringRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class GetRescoringResponse(_message.Message):
+    __slots__ = ("rescoring",)
+    RESCORING_FIELD_NUMBER: _ClassVar[int]
+    rescoring: Rescoring
+    def __init__(self, rescoring: _Optional[_Union[Rescoring, _Mapping]] = ...) -> None: ...
+
+class CancelRescoringRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class CancelRescoringResponse(_message.Message):
+    __slots__ = ("rescoring",)
+    RESCORING_FIELD_NUMBER: _ClassVar[int]
+    rescoring: Rescoring
+    def __init__(self, rescoring: _Optional[_Union[Rescoring, _Mapping]] = ...) -> None: ...
+
+class GetClipRequest(_message.Message):
+    __slots__ = ("id", "start", "end", "behavior", "disclosure", "evidence", "context", "voice", "format")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    BEHAVIOR_FIELD_NUMBER: _ClassVar[int]
+    DISCLOSURE_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    VOICE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    start: float
+    end: float
+    behavior: str
+    disclosure: str
+    evidence: int
+    context: float
+    voice: ClipVoice
+    format: ClipFormat
+    def __init__(self, id: _Optional[str] = ..., start: _Optional[float] = ..., end: _Optional[float] = ..., behavior: _Optional[str] = ..., disclosure: _Optional[str] = ..., evidence: _Optional[int] = ..., context: _Optional[float] = ..., voice: _Optional[_Union[ClipVoice, str]] = ..., format: _Optional[_Union[ClipFormat, str]] = ...) -> None: ...
+
+class GetClipResponse(_message.Message):
+    __slots__ = ("content", "media_type")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
+    content: bytes
+    media_type: str
+    def __init__(self, content: _Optional[bytes] = ..., media_type: _Optional[str] = ...) -> None: ...

@@ -80,6 +80,41 @@ class GatewayStub:
                 request_serializer=callscope_dot_v1_dot_gateway__pb2.RetryDeadLettersRequest.SerializeToString,
                 response_deserializer=callscope_dot_v1_dot_gateway__pb2.RetryDeadLettersResponse.FromString,
                 _registered_method=True)
+        self.GetClip = channel.unary_unary(
+                '/callscope.v1.Gateway/GetClip',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.GetClipRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.GetClipResponse.FromString,
+                _registered_method=True)
+        self.ListRecords = channel.unary_unary(
+                '/callscope.v1.Gateway/ListRecords',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.ListRecordsRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.ListRecordsResponse.FromString,
+                _registered_method=True)
+        self.DiffRecords = channel.unary_unary(
+                '/callscope.v1.Gateway/DiffRecords',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.DiffRecordsRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.DiffRecordsResponse.FromString,
+                _registered_method=True)
+        self.RescoreCall = channel.unary_unary(
+                '/callscope.v1.Gateway/RescoreCall',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.RescoreCallRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.RescoreCallResponse.FromString,
+                _registered_method=True)
+        self.RescoreCalls = channel.unary_unary(
+                '/callscope.v1.Gateway/RescoreCalls',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.RescoreCallsRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.RescoreCallsResponse.FromString,
+                _registered_method=True)
+        self.GetRescoring = channel.unary_unary(
+                '/callscope.v1.Gateway/GetRescoring',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.GetRescoringRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.GetRescoringResponse.FromString,
+                _registered_method=True)
+        self.CancelRescoring = channel.unary_unary(
+                '/callscope.v1.Gateway/CancelRescoring',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.CancelRescoringRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.CancelRescoringResponse.FromString,
+                _registered_method=True)
         self.DeleteCall = channel.unary_unary(
                 '/callscope.v1.Gateway/DeleteCall',
                 request_serializer=callscope_dot_v1_dot_gateway__pb2.DeleteCallRequest.SerializeToString,
@@ -225,6 +260,55 @@ class GatewayServicer:
 
     def RetryDeadLetters(self, request, context):
         """Has all failed calls analyzed again, or those with one problem.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetClip(self, request, context):
+        """Gives some seconds of a call's audio, encoded anew for a player.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRecords(self, request, context):
+        """Lists the versions of a call's record, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffRecords(self, request, context):
+        """Says what one version of a call's record says otherwise than another, and why.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RescoreCall(self, request, context):
+        """Has a finished call judged again, as a new version of its record.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RescoreCalls(self, request, context):
+        """Has all finished calls that pass a filter judged again, behind all other work.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRescoring(self, request, context):
+        """Says how far that is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelRescoring(self, request, context):
+        """Judges no further call of it; the records that were made stay.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -389,6 +473,41 @@ def add_GatewayServicer_to_server(servicer, server):
                     servicer.RetryDeadLetters,
                     request_deserializer=callscope_dot_v1_dot_gateway__pb2.RetryDeadLettersRequest.FromString,
                     response_serializer=callscope_dot_v1_dot_gateway__pb2.RetryDeadLettersResponse.SerializeToString,
+            ),
+            'GetClip': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetClip,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.GetClipRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.GetClipResponse.SerializeToString,
+            ),
+            'ListRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecords,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.ListRecordsRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.ListRecordsResponse.SerializeToString,
+            ),
+            'DiffRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffRecords,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.DiffRecordsRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.DiffRecordsResponse.SerializeToString,
+            ),
+            'RescoreCall': grpc.unary_unary_rpc_method_handler(
+                    servicer.RescoreCall,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.RescoreCallRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.RescoreCallResponse.SerializeToString,
+            ),
+            'RescoreCalls': grpc.unary_unary_rpc_method_handler(
+                    servicer.RescoreCalls,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.RescoreCallsRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.RescoreCallsResponse.SerializeToString,
+            ),
+            'GetRescoring': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRescoring,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.GetRescoringRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.GetRescoringResponse.SerializeToString,
+            ),
+            'CancelRescoring': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelRescoring,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.CancelRescoringRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.CancelRescoringResponse.SerializeToString,
             ),
             'DeleteCall': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteCall,
@@ -715,6 +834,195 @@ class Gateway:
             '/callscope.v1.Gateway/RetryDeadLetters',
             callscope_dot_v1_dot_gateway__pb2.RetryDeadLettersRequest.SerializeToString,
             callscope_dot_v1_dot_gateway__pb2.RetryDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetClip(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/GetClip',
+            callscope_dot_v1_dot_gateway__pb2.GetClipRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.GetClipResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/ListRecords',
+            callscope_dot_v1_dot_gateway__pb2.ListRecordsRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.ListRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/DiffRecords',
+            callscope_dot_v1_dot_gateway__pb2.DiffRecordsRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.DiffRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RescoreCall(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/RescoreCall',
+            callscope_dot_v1_dot_gateway__pb2.RescoreCallRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.RescoreCallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RescoreCalls(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/RescoreCalls',
+            callscope_dot_v1_dot_gateway__pb2.RescoreCallsRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.RescoreCallsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRescoring(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/GetRescoring',
+            callscope_dot_v1_dot_gateway__pb2.GetRescoringRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.GetRescoringResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelRescoring(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/CancelRescoring',
+            callscope_dot_v1_dot_gateway__pb2.CancelRescoringRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.CancelRescoringResponse.FromString,
             options,
             channel_credentials,
             insecure,

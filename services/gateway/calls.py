@@ -2,26 +2,32 @@
 
 import asyncio
 import contextlib
+import io
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 
-from callscope.errors import CallNotFound, DeadlineExceeded, InvalidInput, Unavailable
+from callscope.clip import clip
+from callscope.diff import RecordDiff, diff
+from callscope.errors import CallNotFound, DeadlineExceeded, NotFound, Unavailable
 from callscope.types import CallRecord
 from services.gateway import metrics
 from services.gateway.access import Caller, Permission
-from services.gateway.call import Call, CallStatus, checked_id
+from services.gateway.call import Call, CallStatus
+from services.gateway.clips import ClipRequest, StoredFile
 from services.gateway.deadletters import DeadLetters
 from services.gateway.erasure import Eraser
 from services.gateway.intake import Intake
-from services.gateway.ledger import Ledger
+from services.gateway.ledger import Ledger, Version
+from services.gateway.pages import checked_limit, cursor, cut
 from services.gateway.progress import Board
+from services.gateway.query import CallQuery, PageQuery
+from services.gateway.rescoring.order import Order, Rescoring
+from services.gateway.rescoring.queue import Orders
 from services.gateway.store import BlobStore
 from services.gateway.submission import Submission, checked_key
 
-__all__ = ["DEFAULT_PAGE", "MAX_PAGE", "Audio", "Calls", "Page"]
+__all__ = ["Audio", "Calls", "Page"]
 
-DEFAULT_PAGE = 50
-MAX_PAGE = 500
 _BLOCK = 1 << 20  # bytes gathered before a thread is bothered
 _POLL = 1.0  # seconds; another gateway's changes are seen in the database only
 _PAUSE = 0.1  # seconds between two changes shown
@@ -58,6 +64,7 @@ class Calls:
     intake: Intake
     ledger: Ledger
     store: BlobStore
+    orders: Orders
     board: Board
     eraser: Eraser
     cancel: Callable[[Call], None]
@@ -118,22 +125,19 @@ class Calls:
         return self.board.on(self.ledger.get(caller.tenant, call_id))
 
     def page(
-        self,
-        caller: Caller,
-        limit: int | None = None,
-        token: str | None = None,
-        status: CallStatus | None = None,
+        self, caller: Caller, query: CallQuery, limit: int | None = None, token: str | None = None
     ) -> Page:
-        """Calls, newest first; new ones do not shift the pages that follow.
+        """The calls that the query lets pass, newest first; new ones do not shift later pages.
 
         Raises:
-            InvalidInput: a limit out of range, or a token that no page gave.
+            InvalidInput: a limit out of range, or a token that no page of this list gave.
         """
         caller.require(Permission.READ)
-        limit = _checked_limit(limit)
-        found = self.ledger.page(caller.tenant, limit + 1, _cursor(token), status)
-        shown = tuple(self.board.on(call) for call in found[:limit])
-        return Page(shown, shown[-1].id if len(found) > limit else None)
+        wanted = PageQuery.read(query, limit, token)
+        found = self.ledger.page(caller.tenant, wanted)
+        shown = tuple(self.board.on(call) for call in found[: wanted.size])
+        more = len(found) > wanted.size
+        return Page(shown, wanted.token_after(shown[-1].id) if more else None)
 
     def failed(
         self,
@@ -151,9 +155,10 @@ class Calls:
             code: only those with that problem.
         """
         caller.require(Permission.READ)
-        limit = _checked_limit(limit)
-        found = self.dead_letters.page(caller.tenant, limit + 1, _cursor(token), code)
-        return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
+        limit = checked_limit(limit)
+        found = self.dead_letters.page(caller.tenant, limit + 1, cursor(token), code)
+        shown, more = cut(found, limit)
+        return Page(tuple(shown), more)
 
     def retry(self, caller: Caller, call_id: str) -> Call:
         """Have a failed call analyzed again; raises as `DeadLetters.retry`."""
@@ -171,16 +176,97 @@ class Calls:
         self.recover_soon()
         return len(retried)
 
-    def record(self, caller: Caller, call_id: str) -> CallRecord:
-        """The call's record; raises `CallNotFound`, or `NotReady` where it is not done."""
+    def record(self, caller: Caller, call_id: str, version: int | None = None) -> CallRecord:
+        """The call's newest record, or that version; raises as `Ledger.record`."""
         caller.require(Permission.READ)
-        return self.ledger.record(caller.tenant, call_id)
+        return self.ledger.record(caller.tenant, call_id, version)
+
+    def versions(self, caller: Caller, call_id: str) -> list[Version]:
+        """The versions of the call's record, oldest first; raises as `Ledger.record`."""
+        caller.require(Permission.READ)
+        return self.ledger.versions(caller.tenant, call_id)
+
+    def diff(
+        self, caller: Caller, call_id: str, before: int | None = None, after: int | None = None
+    ) -> RecordDiff:
+        """What version `after` (the newest) says otherwise than `before` (the one before it).
+
+        Raises:
+            CallNotFound: the caller's tenant has no call of that id.
+            NotFound: there is no such version, or none before it.
+            NotReady: the call is not done.
+        """
+        caller.require(Permission.READ)
+        if before is None:
+            kept = [each.number for each in self.ledger.versions(caller.tenant, call_id)]
+            after = kept[-1] if after is None else after
+            earlier = [number for number in kept if number < after]
+            if not earlier:
+                raise NotFound(
+                    f"call {call_id} has no record before version {after}",
+                    remedy=f"POST /v1/calls/{call_id}/rescore makes a new version.",
+                )
+            before = earlier[-1]
+        return diff(
+            self.ledger.record(caller.tenant, call_id, before),
+            self.ledger.record(caller.tenant, call_id, after),
+        )
+
+    def rescore(self, caller: Caller, call_id: str, order: Order) -> Rescoring:
+        """Have the call judged again, as a new version of its record.
+
+        Raises:
+            CallNotFound: the caller's tenant has no call of that id.
+            NotReady: the call is not done.
+            InvalidRubric, RubricNotFound: where the score service could be asked.
+        """
+        caller.require(Permission.REVIEW)
+        self.intake.check(order.rubric_source())
+        placed = self.orders.place_one(caller.tenant, call_id, order)
+        return self.orders.get(caller.tenant, placed)
+
+    def rescore_all(self, caller: Caller, query: CallQuery, order: Order) -> Rescoring:
+        """Have all finished calls that the query lets pass judged again.
+
+        Raises:
+            InvalidInput: there are none.
+            InvalidRubric, RubricNotFound: where the score service could be asked.
+        """
+        caller.require(Permission.REVIEW)
+        self.intake.check(order.rubric_source())
+        placed = self.orders.place(caller.tenant, query, order)
+        return self.orders.get(caller.tenant, placed)
+
+    def rescoring(self, caller: Caller, rescoring_id: str) -> Rescoring:
+        """How far an order is; raises `NotFound`."""
+        caller.require(Permission.READ)
+        return self.orders.get(caller.tenant, rescoring_id)
+
+    def cancel_rescoring(self, caller: Caller, rescoring_id: str) -> Rescoring:
+        """Judge no further call of an order; the records made stay. Raises `NotFound`."""
+        caller.require(Permission.REVIEW)
+        self.orders.cancel(caller.tenant, rescoring_id)
+        return self.orders.get(caller.tenant, rescoring_id)
 
     def audio(self, caller: Caller, call_id: str) -> Audio:
         """The call's audio; raises `CallNotFound`."""
         caller.require(Permission.READ)
         key = self.ledger.blob(caller.tenant, call_id)
         return Audio(self.store, key, self.store.size(key))
+
+    def clip(self, caller: Caller, call_id: str, wanted: ClipRequest) -> bytes:
+        """Some seconds of the call, encoded anew for a player.
+
+        Raises:
+            CallNotFound: the caller's tenant has no call of that id.
+            NotReady: evidence or one voice is asked for, and the call is not done.
+            InvalidInput, NotFound, UnknownChannel: as `ClipRequest.section` and `clip`.
+        """
+        audio = self.audio(caller, call_id)
+        record = self.record(caller, call_id) if wanted.needs_record else None
+        section = wanted.section(record)
+        file = io.BufferedReader(StoredFile(audio.read, audio.size), _BLOCK)
+        return clip(file, section, wanted.format)
 
     def delete(self, caller: Caller, call_id: str) -> None:
         """Remove audio, transcript and every version of the record, and stop the analysis.
@@ -244,19 +330,3 @@ async def _in_time(chunks: AsyncIterable[bytes], seconds: float) -> AsyncIterato
                 remedy="Send it again over a connection that lasts.",
             ) from None
         yield chunk
-
-
-def _checked_limit(limit: int | None) -> int:
-    limit = DEFAULT_PAGE if limit is None else limit
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidInput(f"the page size is not between 1 and {MAX_PAGE}")
-    return limit
-
-
-def _cursor(token: str | None) -> str | None:
-    try:
-        return None if token is None else checked_id(token)
-    except CallNotFound:
-        raise InvalidInput(
-            "the page token is not one that a page gave", remedy="Start at the first page."
-        ) from None

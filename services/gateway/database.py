@@ -30,7 +30,7 @@ def connect(url: str) -> sa.Engine:
         parsed = sa.make_url(url)
         embedded = parsed.get_backend_name() == "sqlite"
         # Connections to a server may have been cut while they lay in the pool.
-        engine = sa.create_engine(parsed, pool_pre_ping=not embedded)
+        engine = sa.create_engine(parsed, pool_pre_ping=not embedded, hide_parameters=True)
     except (sa.exc.ArgumentError, ImportError) as error:
         raise InvalidSetting(f"CALLSCOPE_DATABASE_URL: {error}") from None
     if embedded:

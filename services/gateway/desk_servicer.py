@@ -16,7 +16,6 @@ from callscope.serving.work import Context
 from callscope.v1 import gateway_pb2 as pb
 from callscope.v1 import gateway_pb2_grpc
 from services.gateway.access import Caller
-from services.gateway.calls import DEFAULT_PAGE
 from services.gateway.desks import Desks
 from services.gateway.erasure import Retention
 from services.gateway.exports.render import ExportFormat
@@ -200,7 +199,7 @@ class DeskServicer(gateway_pb2_grpc.GatewayServicer):
 
 
 def _limit(request: Any) -> int:
-    return checked_limit(request.page_size or DEFAULT_PAGE)
+    return checked_limit(request.page_size or None)
 
 
 def _given(message: Message, name: str) -> Any:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from callscope.errors import CallNotFound, InvalidInput, Unavailable
-from services.gateway import metrics
+from services.gateway import index, metrics
 from services.gateway.access import Caller, Permission
 from services.gateway.audit import Action, note
 from services.gateway.call import CallStatus, checked_id
@@ -105,6 +105,7 @@ class Eraser:
                 raise CallNotFound(f"there is no call {call_id}")
             blob = row.blob
             self._forget(session, row, actor)
+            index.forget(session)
         metrics.ERASED.labels("call", Reason.REQUEST).inc()
         if blob is not None:
             self._remove(blob)
@@ -154,6 +155,7 @@ class Eraser:
                 rows = session.scalars(query).all()
                 for row in rows:
                     expire(session, row)
+                index.forget(session)
             self._remove_waiting()
             if len(rows) < _BATCH:
                 return

@@ -122,6 +122,20 @@ class Intake:
         submission = self.facts.complete(submission, said)
         return self._accept(incoming, submission, self._options(submission), key)
 
+    def check(self, rubric: RubricSource | None) -> None:
+        """Refuse a rubric that cannot be used, where the score service can say so in time.
+
+        Raises:
+            InvalidRubric, RubricNotFound: it cannot be used.
+        """
+        if rubric is None:
+            return
+        try:
+            self.check_rubric(rubric)
+        except (Unavailable, DeadlineExceeded) as error:
+            # The recording is worth more than an early answer: the score stage will check again.
+            _log.warning("rubric not checked", extra={"error": error.code})
+
     def recover(self) -> None:
         """Remove what an earlier process had taken in and not accepted."""
         for left in self.inbox.left_over():
@@ -131,11 +145,7 @@ class Intake:
 
     def _options(self, submission: Submission) -> AnalyzeOptions:
         options = submission.options(self.default_rubric)
-        try:
-            self.check_rubric(options.rubric)
-        except (Unavailable, DeadlineExceeded) as error:
-            # The recording is worth more than an early answer: the score stage will check again.
-            _log.warning("rubric not checked", extra={"error": error.code})
+        self.check(options.rubric)
         return options
 
     def _accept(

@@ -16,6 +16,7 @@ from callscope.types import CallRecord
 from services.gateway.archive import pack, unpack
 from services.gateway.call import Call, CallStatus, Problem
 from services.gateway.database import transaction, upsert
+from services.gateway.index import enter
 from services.gateway.ledger import to_call
 from services.gateway.tables import ArtifactRow, CallRow, RecordRow
 from services.gateway.webhooks.event import Announce, EventType, Happening, new_event_id, nobody
@@ -128,6 +129,7 @@ class Journal:
             if not _update(session, call_id, status=CallStatus.DONE, updated_at=now):
                 return False
             session.add(row)
+            enter(session, record, call_id)
             session.execute(sa.delete(ArtifactRow).where(_artifact(call_id, consumed)))
             self._tell(session, call_id, EventType.DONE)
             return True

@@ -9,16 +9,19 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
-from callscope.errors import AudioNotFound, CallNotFound, NotReady
+from callscope.errors import AudioNotFound, CallNotFound, NotFound, NotReady
 from callscope.pipeline import AnalyzeOptions
 from callscope.types import CallRecord, MediaInfo, Recording
 from services.gateway.archive import unpack
 from services.gateway.call import Call, CallStatus, Lane, Problem, checked_id
 from services.gateway.database import transaction
+from services.gateway.index import facets
+from services.gateway.listing import page_of_calls
+from services.gateway.query import PageQuery
 from services.gateway.tables import CallRow, RecordRow
 from services.gateway.texts import Note
 
-__all__ = ["Ledger", "NewCall", "to_call"]
+__all__ = ["Ledger", "NewCall", "Version", "checked_call", "to_call"]
 
 _OPTIONS = TypeAdapter(AnalyzeOptions)
 
@@ -49,6 +52,15 @@ class NewCall:
         if self.external_id is not None:
             return f"id:{self.external_id}"
         return f"sha256:{self.media.sha256}"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a record, counted from 1."""
+
+    number: int
+    created_at: datetime
+    record: CallRecord
 
 
 class Ledger:
@@ -86,6 +98,7 @@ class Ledger:
             options=_OPTIONS.dump_python(new.options, mode="json"),
             created_at=now,
             updated_at=now,
+            **facets(new.metadata, new.started_at, now),
         )
         try:
             with transaction(self._engine) as session:
@@ -101,7 +114,7 @@ class Ledger:
             CallNotFound: the tenant has no call of that id.
         """
         with transaction(self._engine) as session:
-            return to_call(_row(session, tenant, call_id), self._uri)
+            return to_call(checked_call(session, tenant, call_id), self._uri)
 
     def find(self, tenant: str, call_id: str) -> Call | None:
         """The call, or None."""
@@ -117,7 +130,7 @@ class Ledger:
             AudioNotFound: the audio has been erased.
         """
         with transaction(self._engine) as session:
-            blob = _row(session, tenant, call_id).blob
+            blob = checked_call(session, tenant, call_id).blob
         if blob is None:
             raise AudioNotFound(
                 f"the audio of call {call_id} has been erased",
@@ -137,35 +150,51 @@ class Ledger:
         """The first call with that very recording, if there is one."""
         return self._first(CallRow.tenant == tenant, CallRow.sha256 == sha256)
 
-    def page(
-        self, tenant: str, limit: int, before: str | None, status: CallStatus | None
-    ) -> list[Call]:
-        """At most `limit` calls, newest first, from those older than the call `before`."""
-        query = sa.select(CallRow).filter_by(tenant=tenant).order_by(CallRow.id.desc())
-        if before is not None:
-            query = query.where(CallRow.id < before)
-        if status is not None:
-            query = query.filter_by(status=status)
+    def page(self, tenant: str, page: PageQuery) -> list[Call]:
+        """The calls of the page, newest first, and one more where there is one."""
+        query = page_of_calls(tenant, page, self._engine.dialect.name)
         with transaction(self._engine) as session:
-            return [to_call(row, self._uri) for row in session.scalars(query.limit(limit))]
+            return [to_call(row, self._uri) for row in session.scalars(query)]
 
-    def record(self, tenant: str, call_id: str) -> CallRecord:
-        """The newest version of a call's record.
+    def record(self, tenant: str, call_id: str, version: int | None = None) -> CallRecord:
+        """A version of a call's record, the newest where none is named.
 
         Raises:
             CallNotFound: the tenant has no call of that id.
+            NotFound: there is no such version.
             NotReady: the call is not done.
         """
         query = sa.select(RecordRow.content).order_by(RecordRow.version.desc()).limit(1)
         with transaction(self._engine) as session:
-            row = _row(session, tenant, call_id)
-            content = session.scalar(query.where(RecordRow.call_id == row.id))
+            row = checked_call(session, tenant, call_id)
+            query = query.where(RecordRow.call_id == row.id)
+            newest = session.scalar(query)
+            content = newest
+            if version is not None:
+                content = session.scalar(query.where(RecordRow.version == version))
             status, problem = row.status, row.problem
         if content is not None:
             return unpack(CallRecord, content)
+        if newest is not None:
+            raise NotFound(
+                f"call {call_id} has no version {version} of its record",
+                remedy=f"GET /v1/calls/{call_id}/records lists them.",
+            )
         if problem is not None:
             raise NotReady(f"call {call_id} failed: {problem['message']}", remedy=problem["remedy"])
         raise NotReady(f"call {call_id} is {status}; its record is not there yet")
+
+    def versions(self, tenant: str, call_id: str) -> list[Version]:
+        """The versions of a call's record, oldest first; raises as `record`."""
+        self.record(tenant, call_id)
+        query = sa.select(RecordRow).order_by(RecordRow.version)
+        with transaction(self._engine) as session:
+            row = checked_call(session, tenant, call_id)
+            kept = session.scalars(query.where(RecordRow.call_id == row.id)).all()
+            return [
+                Version(each.version, each.created_at, unpack(CallRecord, each.content))
+                for each in kept
+            ]
 
     def _first(self, *conditions: sa.ColumnElement[bool]) -> Call | None:
         query = sa.select(CallRow).where(*conditions).order_by(CallRow.id).limit(1)
@@ -206,7 +235,8 @@ def to_call(row: CallRow, uri: Callable[[str], str]) -> Call:
     )
 
 
-def _row(session: Session, tenant: str, call_id: str) -> CallRow:
+def checked_call(session: Session, tenant: str, call_id: str) -> CallRow:
+    """The tenant's call; raises `CallNotFound`."""
     row = session.get(CallRow, checked_id(call_id))
     if row is None or row.tenant != tenant:
         raise CallNotFound(f"there is no call {call_id}")

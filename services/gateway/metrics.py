@@ -14,6 +14,7 @@ __all__ = [
     "DELIVERIES",
     "ERASED",
     "FACTS_UNREAD",
+    "RESCORED",
     "RETRIES",
     "watch_queue",
 ]
@@ -35,6 +36,9 @@ ARRIVALS = Counter(
 )
 DELIVERIES = Counter("callscope_webhook_attempts", "Attempts to tell a webhook.", ("outcome",))
 ERASED = Counter("callscope_erased", "What was erased, by what and why.", ("what", "reason"))
+RESCORED = Counter(
+    "callscope_rescored_calls", "Calls judged again by what became of that.", ("outcome",)
+)
 _QUEUE_DEPTH = Gauge("callscope_queue_depth", "Accepted calls that wait to be analyzed.")
 
 

@@ -6,8 +6,9 @@ from typing import Protocol, TypeVar
 from callscope.errors import CallNotFound, InvalidInput
 from services.gateway.call import checked_id
 
-__all__ = ["MAX_PAGE", "checked_limit", "cursor", "cut"]
+__all__ = ["DEFAULT_PAGE", "MAX_PAGE", "checked_limit", "cursor", "cut"]
 
+DEFAULT_PAGE = 50
 MAX_PAGE = 500
 
 
@@ -19,10 +20,14 @@ class _Listed(Protocol):
 T = TypeVar("T", bound=_Listed)
 
 
-def checked_limit(limit: int) -> int:
-    """A page's size; raises `InvalidInput` where it is out of range."""
+def checked_limit(limit: int | None) -> int:
+    """A page's size, `DEFAULT_PAGE` for None; raises `InvalidInput` where it is out of range."""
+    limit = DEFAULT_PAGE if limit is None else limit
     if not 1 <= limit <= MAX_PAGE:
-        raise InvalidInput(f"the page size is not between 1 and {MAX_PAGE}")
+        raise InvalidInput(
+            f"page_size: not between 1 and {MAX_PAGE}",
+            remedy=f"Leave it out for {DEFAULT_PAGE}, and turn pages for more.",
+        )
     return limit
 
 

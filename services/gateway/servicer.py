@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from callscope.errors import InvalidInput
 from callscope.serving.server import Service
@@ -22,6 +20,8 @@ from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Calls
 from services.gateway.desk_servicer import DeskServicer
 from services.gateway.desks import Desks
+from services.gateway.messages import to_query, to_timestamp
+from services.gateway.reading_servicer import ReadingServicer
 from services.gateway.settings import GatewaySettings
 from services.gateway.submission import Submission
 from services.gateway.wiring import Gateway
@@ -32,7 +32,6 @@ _MAX_CHUNK = 1 << 20  # bytes, as the proto says
 _STATUS: Mapping[CallStatus, pb.CallStatus] = {
     status: getattr(pb, f"CALL_STATUS_{status.name}") for status in CallStatus
 }
-_FROM_STATUS: Mapping[int, CallStatus] = {number: status for status, number in _STATUS.items()}
 _LANE: Mapping[Lane, pb.Lane] = {lane: getattr(pb, f"LANE_{lane.name}") for lane in Lane}
 _FROM_LANE: Mapping[int, Lane] = {
     pb.LANE_UNSPECIFIED: Lane.LIVE,
@@ -54,7 +53,7 @@ def build(settings: GatewaySettings) -> Service:
     )
 
 
-class GatewayServicer(DeskServicer):
+class GatewayServicer(ReadingServicer, DeskServicer):
     """Converts messages; what is done with them is in `Calls`."""
 
     def __init__(self, calls: Calls, desks: Desks, authenticate: Authenticate) -> None:
@@ -117,9 +116,9 @@ class GatewayServicer(DeskServicer):
         page = await asyncio.to_thread(
             self._calls.page,
             caller,
+            to_query(request.filter),
             request.page_size or None,
             _given(request, "page_token"),
-            _status(_given(request, "status")),
         )
         return pb.ListCallsResponse(
             calls=[_message(call) for call in page.calls], next_page_token=page.next_token
@@ -128,9 +127,10 @@ class GatewayServicer(DeskServicer):
     async def GetRecord(  # noqa: N802
         self, request: pb.GetRecordRequest, context: Context
     ) -> pb.GetRecordResponse:
-        """A finished call's record."""
+        """A version of a finished call's record."""
         caller = await self._caller(context)
-        record = await asyncio.to_thread(self._calls.record, caller, request.id)
+        version = _given(request, "version")
+        record = await asyncio.to_thread(self._calls.record, caller, request.id, version)
         return pb.GetRecordResponse(record=to_proto(record))
 
     async def GetVcon(  # noqa: N802
@@ -234,14 +234,6 @@ def _given(message: Message, name: str) -> Any:
     return getattr(message, name) if message.HasField(name) else None
 
 
-def _status(number: int | None) -> CallStatus | None:
-    if number is None:
-        return None
-    if number not in _FROM_STATUS:
-        raise InvalidInput(f"{number} is no status of a call")
-    return _FROM_STATUS[number]
-
-
 def _message(call: Call) -> pb.Call:
     message = pb.Call(
         id=call.id,
@@ -249,8 +241,8 @@ def _message(call: Call) -> pb.Call:
         recording=to_proto(call.recording),
         stage=call.stage,
         progress=call.progress,
-        created_at=_timestamp(call.created_at),
-        updated_at=_timestamp(call.updated_at),
+        created_at=to_timestamp(call.created_at),
+        updated_at=to_timestamp(call.updated_at),
         lane=_LANE[call.lane],
         external_id=call.external_id,
         notes=[pb.Note(**note.model_dump()) for note in call.notes],
@@ -258,9 +250,3 @@ def _message(call: Call) -> pb.Call:
     if call.problem is not None:
         message.problem.CopyFrom(pb.Problem(**asdict(call.problem)))
     return message
-
-
-def _timestamp(time: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(time)
-    return stamp

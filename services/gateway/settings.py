@@ -111,6 +111,12 @@ class GatewaySettings(ServiceSettings):
         description="A gateway that has been silent for so long is taken for dead, and another on "
         "the same database goes on with its calls; the same for all of them.",
     )
+    rescore_concurrent: int = Field(
+        1,
+        ge=0,
+        description="Calls judged again at the same time, beside those that come in; 0 leaves "
+        "that to other gateways.",
+    )
     default_rubric: str = Field("general", description="Rubric of calls that name none.")
     public_url: str = Field(
         "",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -22,7 +22,17 @@ from callscope.pipeline import AnalyzeOptions, DiarizeOptions, RubricSource, Tra
 from services.gateway.call import Lane
 from services.gateway.texts import ExternalId, Fact, FileName, Name, Note
 
-__all__ = ["MAX_FACTS", "IdempotencyKey", "Submission", "checked_key", "invalid_input"]
+__all__ = [
+    "MAX_FACTS",
+    "Fact",
+    "IdempotencyKey",
+    "Name",
+    "Submission",
+    "Time",
+    "checked_key",
+    "instant",
+    "invalid_input",
+]
 
 MAX_FACTS = 64
 """Facts of the sender's that a call keeps."""
@@ -38,8 +48,20 @@ _KEY = TypeAdapter(IdempotencyKey)
 def _time(text: str) -> str:
     if not _RFC_3339.fullmatch(text):
         raise ValueError("not an RFC 3339 time with its offset, such as 2026-01-31T09:30:00+01:00")
-    datetime.fromisoformat(text.upper())
+    instant(text)
     return text
+
+
+Time = Annotated[str, AfterValidator(_time)]
+"""A time as the sender wrote it, RFC 3339."""
+
+
+def instant(text: str) -> datetime:
+    """The instant that an RFC 3339 time names, in UTC; `ValueError` where it names none."""
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("before the year 1 or after the year 9999 in UTC") from None
 
 
 def _json_object(value: Any) -> Any:
@@ -110,7 +132,7 @@ class Submission(BaseModel):
         "in forms, a JSON object.",
         examples=[{"agent": "a-17", "queue": "billing", "direction": "inbound"}],
     )
-    started_at: Annotated[str, AfterValidator(_time)] | None = Field(
+    started_at: Time | None = Field(
         None,
         description="When the call began, RFC 3339.",
         examples=["2026-01-31T09:30:00+01:00"],
@@ -179,11 +201,11 @@ def checked_key(key: str | None) -> str | None:
         ) from None
 
 
-def invalid_input(problems: Any) -> InvalidInput:
+def invalid_input(problems: Any, remedy: str | None = None) -> InvalidInput:
     """The error for what pydantic found wrong, without repeating what was sent."""
     found = {_place(each["loc"]): str(each["msg"]) for each in problems}
     message = "; ".join(f"{place}: {reason}" for place, reason in found.items())
-    return InvalidInput(message, details=found)
+    return InvalidInput(message, remedy=remedy, details=found)
 
 
 def _place(location: tuple[int | str, ...]) -> str:

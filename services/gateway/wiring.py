@@ -31,6 +31,8 @@ from services.gateway.journal import Journal
 from services.gateway.keys import Keys
 from services.gateway.ledger import Ledger
 from services.gateway.progress import Board
+from services.gateway.rescoring.queue import Orders
+from services.gateway.rescoring.worker import Rejudge, Worker
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.gateway.store import BlobStore, Inbox, LocalStore
@@ -44,6 +46,8 @@ __all__ = ["Gateway"]
 
 _CHECK_SECONDS = 5.0  # a sender waits for the rubric to be checked
 _THREADS = 64
+_ORDERS_SECONDS = 1.0  # between two looks for calls to judge again
+_STOP_SECONDS = 5.0  # what judges again notices at its next report, and is taken up later
 
 
 class Gateway:
@@ -170,6 +174,17 @@ class Gateway:
         workflows.start()
         watch.start()
         metrics.watch_queue(journal.queued)
+        orders = Orders(engine)
+        worker = Worker(
+            orders,
+            Rejudge(journal, transcriber, diarizer, scorer),
+            threads=settings.rescore_concurrent,
+            attempts=settings.stage_attempts,
+            retry_seconds=settings.retry_seconds,
+            poll_seconds=max(settings.poll_seconds, _ORDERS_SECONDS),
+        )
+        worker.start()
+        self._closing.callback(lambda: worker.stop(_STOP_SECONDS))
         retention = Retention(settings.audio_days, settings.record_days)
         eraser = Eraser(
             engine, store, webhooks.announce, retention, settings.retention_sweep_seconds
@@ -185,6 +200,7 @@ class Gateway:
             intake=intake,
             ledger=ledger,
             store=store,
+            orders=orders,
             board=self._board,
             eraser=eraser,
             cancel=workflows.cancel,

@@ -28,8 +28,11 @@ from minio import Minio
 from callscope.serving.embedded import embedded
 from callscope.v1 import gateway_pb2_grpc
 from services.gateway import database
+from services.gateway.erasure import Eraser, Retention
 from services.gateway.servicer import build
 from services.gateway.settings import GatewaySettings
+from services.gateway.store import LocalStore
+from services.gateway.webhooks.event import nobody
 from tests.gateway.engines import Engines, eventually, serving
 
 
@@ -167,10 +170,17 @@ def noise(seconds: float = 2.0, channels: int = 2, seed: int | None = None) -> b
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URL of a PostgreSQL server started for these tests."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    found = shutil.which("pg_ctl") or (programs[-1] if programs else None)
-    if found is None:
+    if _pg_ctl() is None:
         pytest.skip("needs PostgreSQL's pg_ctl and initdb (apt-get install postgresql)")
+    with postgresql_server() as url:
+        yield url
+
+
+@contextlib.contextmanager
+def postgresql_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server that is there for a while."""
+    found = _pg_ctl()
+    assert found is not None
     # PostgreSQL refuses to run as root.
     user = "postgres" if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -189,6 +199,11 @@ def postgresql() -> Iterator[str]:
         pg_ctl("stop", "--mode", "immediate")
     finally:
         shutil.rmtree(folder)
+
+
+def _pg_ctl() -> Path | str | None:
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    return shutil.which("pg_ctl") or (programs[-1] if programs else None)
 
 
 _LIKE_MINIO = (
@@ -276,6 +291,11 @@ def engine(url: str) -> Iterator[sa.Engine]:
     database.migrate(engine)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def eraser(engine: sa.Engine, tmp_path: Path) -> Eraser:
+    return Eraser(engine, LocalStore(tmp_path / "blobs"), nobody, Retention(None, None), 3600)
 
 
 def _fresh_database(server: str) -> str:

@@ -17,6 +17,7 @@ from callscope.v1 import gateway_pb2 as pb
 from services.gateway import audit, database
 from services.gateway.erasure import Eraser, Retention
 from services.gateway.ledger import Ledger, NewCall
+from services.gateway.query import CallQuery, PageQuery
 from services.gateway.store import LocalStore
 from services.gateway.tables import CallRow, ErasureRow
 from services.gateway.webhooks.event import nobody
@@ -139,7 +140,7 @@ def test_more_calls_than_a_batch_are_all_erased(
         stored(ledger, store, tmp_path, 5)
     finish(engine)
     eraser_of(engine, store, record_days=1).sweep()
-    assert ledger.page(MINE, 9, None, None) == []
+    assert ledger.page(MINE, PageQuery(CallQuery.read({}), 9)) == []
     assert waiting(engine) == 0
 
 

@@ -218,7 +218,9 @@ def test_calls_are_listed_by_where_they_stand(up: Up) -> None:
     assert gate.reached.wait(10)
     running = up.http.get("/v1/calls", params={"status": "running"}).json()["calls"]
     assert [call["id"] for call in running] == [call_id]
-    answer = up.grpc.ListCalls(pb.ListCallsRequest(status=pb.CALL_STATUS_DONE, page_size=500))
+    answer = up.grpc.ListCalls(
+        pb.ListCallsRequest(filter=pb.CallFilter(status=pb.CALL_STATUS_DONE), page_size=500)
+    )
     assert call_id not in [call.id for call in answer.calls]
     gate.opened.set()
     up.finished(call_id)

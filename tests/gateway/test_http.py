@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import jsonschema
+import openapi_spec_validator
 import pytest
 
 from callscope.errors import CallscopeError, Overloaded, Unavailable, error_classes
@@ -14,7 +16,7 @@ from services.gateway.call import Call
 from services.gateway.desks import Desks
 from services.gateway.http.app import build_app
 from services.gateway.http.problems import ProblemBody
-from tests.gateway.conftest import Up, noise
+from tests.gateway.conftest import Up, noise, send
 
 
 def problem(answer: httpx.Response) -> ProblemBody:
@@ -140,6 +142,49 @@ def test_an_unknown_error_tells_nothing() -> None:
 )
 def test_what_can_pass_says_when_to_try_again(error: CallscopeError, seconds: str) -> None:
     assert answer_of(error).headers["retry-after"] == seconds
+
+
+def test_openapi_is_valid_and_every_operation_has_an_example_and_its_errors(up: Up) -> None:
+    document = up.http.get("/openapi.json").json()
+    openapi_spec_validator.validate(document)
+    names = [each["operationId"] for ms in document["paths"].values() for each in ms.values()]
+    assert len(set(names)) == len(names)
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert _has_example(document, operation), f"{method} {path}"
+            errors = operation["responses"]["default"]["content"]["application/problem+json"]
+            assert errors["schema"]["$ref"].endswith("/ProblemBody")
+    assert document["components"]["schemas"]["ProblemBody"]["examples"]
+
+
+def _has_example(document: Any, part: Any, depth: int = 8) -> bool:
+    """Whether an example is anywhere in the part, or in what it refers to."""
+    if isinstance(part, list):
+        return any(_has_example(document, each, depth) for each in part)
+    if not isinstance(part, dict) or depth == 0:
+        return False
+    if part.get("example") is not None or part.get("examples"):
+        return True
+    reference = part.get("$ref", "").removeprefix("#/components/schemas/")
+    if reference and reference != "ProblemBody":
+        return _has_example(document, document["components"]["schemas"][reference], depth - 1)
+    return any(_has_example(document, each, depth) for each in part.values())
+
+
+def test_the_examples_are_what_their_schemas_say(up: Up) -> None:
+    document = up.http.get("/openapi.json").json()
+    for schema in document["components"]["schemas"].values():
+        for example in schema.get("examples", ()):
+            whole = {**schema, "components": document["components"]}
+            jsonschema.validate(example, whole)
+
+
+def test_every_record_satisfies_the_schema_published(up: Up) -> None:
+    call_id = send(up)
+    up.finished(call_id)
+    schema = up.http.get("/v1/schemas/record")
+    assert schema.headers["content-type"] == "application/schema+json"
+    jsonschema.validate(up.http.get(f"/v1/calls/{call_id}/record").json(), schema.json())
 
 
 def test_openapi_describes_every_field_and_route(up: Up) -> None:

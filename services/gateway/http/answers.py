@@ -9,11 +9,14 @@ from pydantic import BaseModel, Field
 
 from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Page
+from services.gateway.pages import DEFAULT_PAGE, MAX_PAGE
+from services.gateway.query import CallQuery
 from services.gateway.submission import Submission
 from services.gateway.texts import Note
 
-__all__ = ["CallBody", "PageBody", "RetriedBody", "UriSubmission"]
+__all__ = ["CallBody", "ListParameters", "PageBody", "RetriedBody", "UriSubmission"]
 
+_NEXT = "H0mF2mQ7mEsBmApOL3x8fZ1SCm8_DIsR"
 _ID = "01980a4e-2f7c-7c7d-9d52-0a6f3f0c8b11"
 
 
@@ -25,6 +28,15 @@ class UriSubmission(Submission):
         description="`file://` inside the gateway's allowed folders, or `s3://bucket/key` in an "
         "allowed bucket. The bytes are copied.",
         examples=["s3://calls/2026/01/31/a17.wav"],
+    )
+
+
+class ListParameters(CallQuery):
+    """Which calls to list, and which page of them."""
+
+    page_size: int = Field(DEFAULT_PAGE, ge=1, le=MAX_PAGE, description="At most this many.")
+    page_token: str | None = Field(
+        None, max_length=64, description="From the page before, with the same filters."
     )
 
 
@@ -98,7 +110,7 @@ class PageBody(BaseModel):
 
     calls: list[CallBody] = Field(description="Newest first.")
     next_page_token: str | None = Field(
-        description="For the next page; null on the last.", examples=[_ID]
+        description="For the next page; null on the last.", examples=[_NEXT]
     )
 
     @classmethod

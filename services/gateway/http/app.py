@@ -12,12 +12,14 @@ from services.gateway.access import Authenticate
 from services.gateway.calls import Calls
 from services.gateway.desks import Desks
 from services.gateway.http import deadletters
+from services.gateway.http.document import complete
 from services.gateway.http.export_routes import build_export_routes
 from services.gateway.http.inbound_routes import build_inbound_routes
-from services.gateway.http.problems import ProblemBody, handle_errors
+from services.gateway.http.problems import handle_errors
 from services.gateway.http.retention_routes import build_retention_routes
 from services.gateway.http.routes import build_routes
 from services.gateway.http.vcon_routes import build_vcon_routes
+from services.gateway.http.versions import build_version_routes
 from services.gateway.http.webhook_routes import build_webhook_routes
 
 __all__ = ["build_app"]
@@ -37,18 +39,25 @@ def build_app(
     calls: Calls, desks: Desks, authenticate: Authenticate, max_audio_bytes: int
 ) -> FastAPI:
     """The application over `calls` and `desks`, for those whom `authenticate` knows."""
-    app = _App(title="Callscope", version=__version__, description=_DESCRIPTION, redoc_url=None)
+    app = _App(
+        title="Callscope",
+        version=__version__,
+        description=_DESCRIPTION,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
     app.state.authenticate = authenticate
-    app.include_router(build_routes(calls, max_audio_bytes))
     for router in (
+        build_routes(calls, max_audio_bytes),
+        build_version_routes(calls),
         *build_inbound_routes(desks.inbound),
         build_webhook_routes(desks.webhooks),
         build_export_routes(desks.exports),
         build_vcon_routes(calls),
         build_retention_routes(desks.retention),
+        deadletters.build_routes(calls),
     ):
         app.include_router(router)
-    app.include_router(deadletters.build_routes(calls))
     handle_errors(app)
     app.add_middleware(RequestLog)
     return app
@@ -56,11 +65,8 @@ def build_app(
 
 class _App(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """With the schema of problem documents, which no route returns."""
-        document = super().openapi()
-        schemas = document["components"]["schemas"]
-        schemas.setdefault(ProblemBody.__name__, ProblemBody.model_json_schema())
-        return document
+        """With what no route says: problems, and examples."""
+        return complete(super().openapi())
 
 
 class RequestLog:

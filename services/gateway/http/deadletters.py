@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from services.gateway.calls import DEFAULT_PAGE, MAX_PAGE, Calls
+from services.gateway.calls import Calls
 from services.gateway.http.answers import CallBody, PageBody, RetriedBody
 from services.gateway.http.identity import Who, caller_of
 from services.gateway.http.problems import PROBLEMS
+from services.gateway.pages import DEFAULT_PAGE, MAX_PAGE
 
 __all__ = ["build_routes"]
 

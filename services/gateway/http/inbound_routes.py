@@ -10,13 +10,13 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel, Field
 
 from callscope.errors import NotFound, Unauthenticated
-from services.gateway.calls import DEFAULT_PAGE, MAX_PAGE
 from services.gateway.http.answers import FailureBody
 from services.gateway.http.body import Body
 from services.gateway.http.identity import Who, caller_of
 from services.gateway.http.problems import PROBLEMS
 from services.gateway.inbound.arrivals import Arrival, ArrivalState
 from services.gateway.inbound.desk import InboundDesk
+from services.gateway.pages import DEFAULT_PAGE, MAX_PAGE
 
 __all__ = ["build_inbound_routes"]
 

@@ -9,14 +9,16 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from callscope.clip import ClipFormat
 from callscope.errors import CallscopeError, InvalidInput, Unavailable
 from callscope.formats import render
 from callscope.record import to_dict, to_json
 from callscope.types import CallRecord
 from services.gateway.access import Caller
-from services.gateway.call import Call, CallStatus
-from services.gateway.calls import DEFAULT_PAGE, MAX_PAGE, Calls
-from services.gateway.http.answers import CallBody, PageBody, UriSubmission
+from services.gateway.call import Call
+from services.gateway.calls import Calls
+from services.gateway.clips import ClipRequest
+from services.gateway.http.answers import CallBody, ListParameters, PageBody, UriSubmission
 from services.gateway.http.body import Body
 from services.gateway.http.form import Form
 from services.gateway.http.identity import Who, caller_of
@@ -93,18 +95,9 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
         return CallBody.of(call)
 
     @routes.get("/calls", response_model=PageBody, summary="List calls", tags=["calls"])
-    def list_calls(
-        who: Who,
-        page_size: Annotated[
-            int, Query(ge=1, le=MAX_PAGE, description="At most this many.")
-        ] = DEFAULT_PAGE,
-        page_token: Annotated[
-            str | None, Query(max_length=64, description="From the page before.")
-        ] = None,
-        status: Annotated[CallStatus | None, Query(description="Only calls that stand so.")] = None,
-    ) -> PageBody:
-        """Calls, newest first; new ones do not shift the pages that follow."""
-        return PageBody.of(calls.page(who, page_size, page_token, status))
+    def list_calls(who: Who, wanted: Annotated[ListParameters, Query()]) -> PageBody:
+        """The calls that pass every filter, newest first; new ones do not shift later pages."""
+        return PageBody.of(calls.page(who, wanted, wanted.page_size, wanted.page_token))
 
     @routes.get(
         "/calls/{call_id}", response_model=CallBody, summary="Where a call stands", tags=["calls"]
@@ -124,9 +117,16 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
         tags=["results"],
         responses={200: {"model": CallRecord}},
     )
-    def get_record(who: Who, call_id: str) -> Response:
+    def get_record(
+        who: Who,
+        call_id: str,
+        version: Annotated[
+            int | None, Query(ge=1, le=1 << 30, description="From 1; the newest if absent.")
+        ] = None,
+    ) -> Response:
         """Everything Callscope says about the call; 409 until it is done."""
-        return Response(to_json(calls.record(who, call_id), None), media_type="application/json")
+        record = calls.record(who, call_id, version)
+        return Response(to_json(record, None), media_type="application/json")
 
     @routes.get(
         "/calls/{call_id}/transcript",
@@ -171,6 +171,27 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
     ) -> Response:
         """The recording as it was sent, or a range of its bytes."""
         return play(calls.audio(who, call_id), wanted, calls.get(who, call_id).recording.sha256)
+
+    @routes.get(
+        "/calls/{call_id}/clip",
+        summary="Hear a few seconds",
+        tags=["results"],
+        response_class=Response,
+        responses={
+            200: {
+                "description": "The seconds asked for.",
+                "content": {form.media_type: {} for form in ClipFormat},
+            }
+        },
+    )
+    def get_clip(who: Who, call_id: str, wanted: Annotated[ClipRequest, Query()]) -> Response:
+        """Some seconds, or the evidence of a judgement, encoded for a browser's player."""
+        content = calls.clip(who, call_id, wanted)
+        return Response(
+            content,
+            media_type=wanted.format.media_type,
+            headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=300"},
+        )
 
     @routes.get(
         "/calls/{call_id}/events",

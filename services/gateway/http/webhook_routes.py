@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.http.identity import Who, caller_of
 from services.gateway.http.problems import PROBLEMS
-from services.gateway.pages import MAX_PAGE, cursor, cut
+from services.gateway.pages import DEFAULT_PAGE, MAX_PAGE, cursor, cut
 from services.gateway.webhooks.event import EventType
 from services.gateway.webhooks.registry import MAX_OVERLAP, Registry
 from services.gateway.webhooks.webhook import Delivery, DeliveryState, Webhook
@@ -194,7 +194,9 @@ def build_webhook_routes(registry: Registry) -> APIRouter:
     def list_deliveries(
         who: Who,
         webhook_id: str,
-        page_size: Annotated[int, Query(ge=1, le=MAX_PAGE, description="At most this many.")] = 50,
+        page_size: Annotated[
+            int, Query(ge=1, le=MAX_PAGE, description="At most this many.")
+        ] = DEFAULT_PAGE,
         page_token: Annotated[
             str | None, Query(max_length=64, description="From the page before.")
         ] = None,
