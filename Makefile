@@ -42,6 +42,7 @@ demo: $(VENV)/.installed ## Set up, analyze the sample call, say how to analyze 
 	@echo "All of it: $(BIN)/callscope up                   (API on http://localhost:8080)"
 
 test: check ## Static checks, then every test
+	@tools/install-servers.sh
 	@$(BIN)/callscope models pull
 	@$(BIN)/callscope models pull whisper-tiny.en
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -8,6 +8,7 @@ import grpc
 
 from callscope.errors import DeadlineExceeded
 from callscope.pipeline import DiarizeOptions, Progress, RubricSource, TranscribeOptions
+from callscope.serving import tracing
 from callscope.serving.channel import connect
 from callscope.serving.logs import CALL_ID_METADATA, call_id
 from callscope.serving.status import from_rpc_error
@@ -156,7 +157,8 @@ class RemoteScorer(_Remote):
 
 def _metadata() -> tuple[tuple[str, str], ...]:
     identity = call_id.get()
-    return ((CALL_ID_METADATA, identity),) if identity else ()
+    named = ((CALL_ID_METADATA, identity),) if identity else ()
+    return (*named, *tracing.metadata())
 
 
 def _events(stream: Any) -> Iterator[tuple[str, Any]]:

@@ -18,7 +18,9 @@ same attributes, so one problem has one name everywhere.
     │   ├── UnknownModel
     │   ├── InvalidSetting
     │   └── InvalidRubric           INVALID_ARGUMENT    422
-    ├── ForbiddenUri                PERMISSION_DENIED   403
+    ├── Unauthenticated             UNAUTHENTICATED     401
+    ├── Forbidden                   PERMISSION_DENIED   403
+    │   └── ForbiddenUri
     ├── NotFound                    NOT_FOUND           404
     │   ├── AudioNotFound
     │   ├── CallNotFound
@@ -48,6 +50,7 @@ __all__ = [
     "Conflict",
     "DeadlineExceeded",
     "EmptyAudio",
+    "Forbidden",
     "ForbiddenUri",
     "InvalidAudio",
     "InvalidInput",
@@ -60,6 +63,7 @@ __all__ = [
     "NotReady",
     "Overloaded",
     "RubricNotFound",
+    "Unauthenticated",
     "Unavailable",
     "UndecodableAudio",
     "UnknownChannel",
@@ -207,13 +211,32 @@ class InvalidRubric(InvalidInput):
     default_remedy = "`callscope rubric check FILE` lists every problem with its line."
 
 
-class ForbiddenUri(CallscopeError):
-    """The URI points outside the folders and buckets this service may read."""
+class Unauthenticated(CallscopeError):
+    """The request carries no API key, or none that is valid."""
 
-    code = "forbidden_uri"
+    code = "unauthenticated"
+    grpc_status = StatusCode.UNAUTHENTICATED
+    http_status = 401
+    exit_status = EXIT_BAD_INPUT
+    default_remedy = (
+        "Send Authorization: Bearer with a valid key; `callscope keys create` makes one."
+    )
+
+
+class Forbidden(CallscopeError):
+    """Who asks is known, and may not do this."""
+
+    code = "forbidden"
     grpc_status = StatusCode.PERMISSION_DENIED
     http_status = 403
     exit_status = EXIT_BAD_INPUT
+    default_remedy = "Use a key whose role allows this; docs/security.md lists the roles."
+
+
+class ForbiddenUri(Forbidden):
+    """The URI points outside the folders and buckets this service may read."""
+
+    code = "forbidden_uri"
     default_remedy = (
         "Add the folder to CALLSCOPE_AUDIO_ROOTS or the bucket to CALLSCOPE_AUDIO_BUCKETS."
     )

@@ -12,6 +12,7 @@ from rich.console import Console
 from callscope.serving.logs import configure
 from callscope.serving.server import Service, running
 from callscope.serving.settings import ServiceSettings
+from callscope.serving.tracing import exporting
 from services.diarize.servicer import build as build_diarize
 from services.diarize.settings import DiarizeSettings
 from services.gateway.servicer import build as build_gateway
@@ -34,7 +35,8 @@ def run() -> None:
     """
     front = GatewaySettings.load()
     configure("callscope", front.log_level)
-    asyncio.run(_run(front))
+    with exporting("callscope", front.otlp_endpoint):
+        asyncio.run(_run(front))
 
 
 async def _run(front: GatewaySettings) -> None:

@@ -21,18 +21,26 @@ def embedded(
         CallscopeError: one could not start; those already up are stopped.
     """
     loop = asyncio.new_event_loop()
+    stack = contextlib.AsyncExitStack()
+
+    async def start() -> tuple[Running, ...]:
+        return tuple([await stack.enter_async_context(running(*each)) for each in services])
+
+    async def stop() -> None:
+        starting.cancel()  # it goes on in the background where the caller was interrupted
+        await asyncio.wait({starting})
+        await stack.aclose()
+        # Requests that were cut off wait for their threads to notice.
+        if left := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(left)
+
+    starting = loop.create_task(start())
     thread = threading.Thread(target=loop.run_forever, name="services")
     thread.start()
-
-    async def start(stack: contextlib.AsyncExitStack) -> tuple[Running, ...]:
-        ups = (stack.enter_async_context(running(*each)) for each in services)
-        return tuple([await up for up in ups])
-
-    stack = contextlib.AsyncExitStack()
     try:
-        yield asyncio.run_coroutine_threadsafe(start(stack), loop).result()
+        yield asyncio.run_coroutine_threadsafe(asyncio.wait_for(starting, None), loop).result()
     finally:
-        asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result()
+        asyncio.run_coroutine_threadsafe(stop(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

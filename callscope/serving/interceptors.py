@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
 
 from callscope.errors import CallscopeError
-from callscope.serving import metrics
+from callscope.serving import metrics, tracing
 from callscope.serving.logs import CALL_ID_METADATA, call_id
 from callscope.serving.status import STATUS_METADATA, to_status
 from callscope.serving.work import Context
@@ -38,7 +38,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # s
         if handler is None or details.method.startswith(_QUIET):
             return handler
         sent = dict(details.invocation_metadata or ())
-        call = _Call(details.method, handler, str(sent.get(CALL_ID_METADATA, "")))
+        call = _Call(details.method, handler, sent)
         make: Callable[..., grpc.RpcMethodHandler[Any, Any]]
         behavior: Callable[..., Any]
         if handler.response_streaming:
@@ -61,12 +61,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # s
 class _Call:
     """One RPC on its way through the server."""
 
-    def __init__(self, method: str, handler: Any, call: str) -> None:
+    def __init__(self, method: str, handler: Any, sent: Mapping[str, Any]) -> None:
         _, service, name = method.split("/")
         sides = ("stream" if s else "unary" for s in _sides(handler))
         self._labels = ("_".join(dict.fromkeys(sides)), service, name)
         self._method = method
-        self._call = call
+        self._sent = sent
         self._behavior = (
             handler.unary_unary
             or handler.unary_stream
@@ -88,12 +88,13 @@ class _Call:
 
     @contextlib.asynccontextmanager
     async def _around(self, context: Context) -> AsyncIterator[None]:
-        call_id.set(self._call)
+        call_id.set(str(self._sent.get(CALL_ID_METADATA, "")))
         metrics.RPC_STARTED.labels(*self._labels).inc()
         began = time.perf_counter()
         code = grpc.StatusCode.OK
         try:
-            yield
+            with tracing.serving(self._method, self._sent):
+                yield
         except CallscopeError as error:
             code = error.grpc_status
             _log.info("refused", extra={"rpc": self._method, "error": error.code})

@@ -1,10 +1,12 @@
-"""Logs as JSON lines on standard error, with the call's id and never a customer's words."""
+"""Logs as JSON lines on standard error, with the call's and the trace's id, and nobody's words."""
 
 import logging
 import sys
 from contextvars import ContextVar
 
 from pythonjsonlogger.json import JsonFormatter
+
+from callscope.serving import tracing
 
 __all__ = ["CALL_ID_METADATA", "call_id", "configure"]
 
@@ -18,7 +20,7 @@ call_id: ContextVar[str] = ContextVar("call_id", default="")
 def configure(service: str, level: str) -> None:
     """Send this process's logs to standard error as JSON."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_add_call_id)
+    handler.addFilter(_add_ids)
     handler.setFormatter(
         JsonFormatter(
             "{asctime}{levelname}{name}{message}",
@@ -30,7 +32,9 @@ def configure(service: str, level: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
-def _add_call_id(record: logging.LogRecord) -> bool:
+def _add_ids(record: logging.LogRecord) -> bool:
     if identity := call_id.get():
         record.call_id = identity
+    if trace := tracing.trace_id():
+        record.trace_id = trace
     return True

@@ -20,6 +20,7 @@ from callscope.serving.logs import configure
 from callscope.serving.metrics import publish_models
 from callscope.serving.probes import ProbeServer
 from callscope.serving.settings import ServiceSettings
+from callscope.serving.tracing import exporting
 from callscope.types import ModelInfo
 
 __all__ = ["Running", "Service", "running", "serve"]
@@ -74,7 +75,8 @@ def serve(service: Service, settings: ServiceSettings) -> None:
         CallscopeError: it could not start: a port is taken, a model is missing or damaged.
     """
     configure(service.name, settings.log_level)
-    asyncio.run(_serve(service, settings))
+    with exporting(service.name, settings.otlp_endpoint):
+        asyncio.run(_serve(service, settings))
 
 
 async def _serve(service: Service, settings: ServiceSettings) -> None:

@@ -70,6 +70,12 @@ class ServiceSettings(BaseSettings):
     drain_seconds: float = Field(
         30, ge=0, description="How long SIGTERM lets running requests finish."
     )
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]+$",
+        description="Where traces are sent, OTLP over gRPC, such as http://collector:4317; empty "
+        "sends none.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe log line written."
     )

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import grpc
 
 from callscope.errors import CallscopeError, Cancelled, DeadlineExceeded, Overloaded
-from callscope.serving import metrics
+from callscope.serving import metrics, tracing
 
 __all__ = ["Context", "Work"]
 
@@ -55,9 +55,10 @@ class Work:
         """
         async with self._enter():
             began = time.perf_counter()
-            async with contextlib.aclosing(self._wait_for_place()) as waits:
-                async for _ in waits:
-                    yield 0.0
+            with tracing.part("wait for a place"):
+                async with contextlib.aclosing(self._wait_for_place()) as waits:
+                    async for _ in waits:
+                        yield 0.0
             metrics.WAIT_SECONDS.labels(self._stage).observe(time.perf_counter() - began)
             try:
                 async with contextlib.aclosing(self._run(context, work)) as events:
@@ -106,7 +107,7 @@ class Work:
         began = time.perf_counter()
         done = 0.0
         try:
-            with metrics.INFLIGHT.labels(self._stage).track_inprogress():
+            with metrics.INFLIGHT.labels(self._stage).track_inprogress(), tracing.part("compute"):
                 while True:
                     with contextlib.suppress(TimeoutError):
                         event = await asyncio.wait_for(events.get(), _HEARTBEAT)

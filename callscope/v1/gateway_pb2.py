@@ -27,7 +27,7 @@ from callscope.v1 import types_pb2 as callscope_dot_v1_dot_types__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63\x61llscope/v1/gateway.proto\x12\x0c\x63\x61llscope.v1\x1a\x18\x63\x61llscope/v1/score.proto\x1a\x18\x63\x61llscope/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x02\n\x0b\x43\x61llOptions\x12*\n\x06rubric\x18\x01 \x01(\x0b\x32\x1a.callscope.v1.RubricSource\x12\x1a\n\ragent_channel\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\x08language\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08hotwords\x18\x04 \x03(\t\x12\x19\n\x0cmin_speakers\x18\x05 \x01(\x05H\x02\x88\x01\x01\x12\x19\n\x0cmax_speakers\x18\x06 \x01(\x05H\x03\x88\x01\x01\x12\x1d\n\x10transcribe_model\x18\x07 \x01(\tH\x04\x88\x01\x01\x42\x10\n\x0e_agent_channelB\x0b\n\t_languageB\x0f\n\r_min_speakersB\x0f\n\r_max_speakersB\x13\n\x11_transcribe_model\"8\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06remedy\x18\x03 \x01(\t\"\xb1\x02\n\x04\x43\x61ll\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x06status\x18\x02 \x01(\x0e\x32\x18.callscope.v1.CallStatus\x12*\n\trecording\x18\x03 \x01(\x0b\x32\x17.callscope.v1.Recording\x12\x12\n\x05stage\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08progress\x18\x05 \x01(\x01\x12+\n\x07problem\x18\x06 \x01(\x0b\x32\x15.callscope.v1.ProblemH\x01\x88\x01\x01\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_stageB\n\n\x08_problem\"\x98\x02\n\x11SubmitCallRequest\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12*\n\x07options\x18\x02 \x01(\x0b\x32\x19.callscope.v1.CallOptions\x12?\n\x08metadata\x18\x03 \x03(\x0b\x32-.callscope.v1.SubmitCallRequest.MetadataEntry\x12\x17\n\nstarted_at\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0fidempotency_key\x18\x05 \x01(\tH\x01\x88\x01\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_started_atB\x12\n\x10_idempotency_key\"6\n\x12SubmitCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\x81\x02\n\x0cUploadHeader\x12*\n\x07options\x18\x01 \x01(\x0b\x32\x19.callscope.v1.CallOptions\x12:\n\x08metadata\x18\x02 \x03(\x0b\x32(.callscope.v1.UploadHeader.MetadataEntry\x12\x17\n\nstarted_at\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0fidempotency_key\x18\x04 \x01(\tH\x01\x88\x01\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_started_atB\x12\n\x10_idempotency_key\"Z\n\x11UploadCallRequest\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.callscope.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"6\n\x12UploadCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\x1c\n\x0eGetCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\"3\n\x0fGetCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\x1e\n\x10WatchCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\"5\n\x11WatchCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\x87\x01\n\x10ListCallsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x17\n\npage_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x12-\n\x06status\x18\x03 \x01(\x0e\x32\x18.callscope.v1.CallStatusH\x01\x88\x01\x01\x42\r\n\x0b_page_tokenB\t\n\x07_status\"h\n\x11ListCallsResponse\x12!\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x12.callscope.v1.Call\x12\x1c\n\x0fnext_page_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_next_page_token\"\x1e\n\x10GetRecordRequest\x12\n\n\x02id\x18\x01 \x01(\t\"=\n\x11GetRecordResponse\x12(\n\x06record\x18\x01 \x01(\x0b\x32\x18.callscope.v1.CallRecord\"\x1f\n\x11\x44\x65leteCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65leteCallResponse*\xa3\x01\n\nCallStatus\x12\x1b\n\x17\x43\x41LL_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43\x41LL_STATUS_QUEUED\x10\x01\x12\x17\n\x13\x43\x41LL_STATUS_RUNNING\x10\x02\x12\x14\n\x10\x43\x41LL_STATUS_DONE\x10\x03\x12\x16\n\x12\x43\x41LL_STATUS_FAILED\x10\x04\x12\x19\n\x15\x43\x41LL_STATUS_CANCELLED\x10\x05\x32\xb2\x04\n\x07Gateway\x12O\n\nSubmitCall\x12\x1f.callscope.v1.SubmitCallRequest\x1a .callscope.v1.SubmitCallResponse\x12Q\n\nUploadCall\x12\x1f.callscope.v1.UploadCallRequest\x1a .callscope.v1.UploadCallResponse(\x01\x12\x46\n\x07GetCall\x12\x1c.callscope.v1.GetCallRequest\x1a\x1d.callscope.v1.GetCallResponse\x12N\n\tWatchCall\x12\x1e.callscope.v1.WatchCallRequest\x1a\x1f.callscope.v1.WatchCallResponse0\x01\x12L\n\tListCalls\x12\x1e.callscope.v1.ListCallsRequest\x1a\x1f.callscope.v1.ListCallsResponse\x12L\n\tGetRecord\x12\x1e.callscope.v1.GetRecordRequest\x1a\x1f.callscope.v1.GetRecordResponse\x12O\n\nDeleteCall\x12\x1f.callscope.v1.DeleteCallRequest\x1a .callscope.v1.DeleteCallResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63\x61llscope/v1/gateway.proto\x12\x0c\x63\x61llscope.v1\x1a\x18\x63\x61llscope/v1/score.proto\x1a\x18\x63\x61llscope/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x02\n\x0b\x43\x61llOptions\x12*\n\x06rubric\x18\x01 \x01(\x0b\x32\x1a.callscope.v1.RubricSource\x12\x1a\n\ragent_channel\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\x08language\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x08hotwords\x18\x04 \x03(\t\x12\x19\n\x0cmin_speakers\x18\x05 \x01(\x05H\x02\x88\x01\x01\x12\x19\n\x0cmax_speakers\x18\x06 \x01(\x05H\x03\x88\x01\x01\x12\x1d\n\x10transcribe_model\x18\x07 \x01(\tH\x04\x88\x01\x01\x42\x10\n\x0e_agent_channelB\x0b\n\t_languageB\x0f\n\r_min_speakersB\x0f\n\r_max_speakersB\x13\n\x11_transcribe_model\"8\n\x07Problem\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06remedy\x18\x03 \x01(\t\"\xd3\x02\n\x04\x43\x61ll\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x06status\x18\x02 \x01(\x0e\x32\x18.callscope.v1.CallStatus\x12*\n\trecording\x18\x03 \x01(\x0b\x32\x17.callscope.v1.Recording\x12\x12\n\x05stage\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08progress\x18\x05 \x01(\x01\x12+\n\x07problem\x18\x06 \x01(\x0b\x32\x15.callscope.v1.ProblemH\x01\x88\x01\x01\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x04lane\x18\t \x01(\x0e\x32\x12.callscope.v1.LaneB\x08\n\x06_stageB\n\n\x08_problem\"\xba\x02\n\x11SubmitCallRequest\x12\x0b\n\x03uri\x18\x01 \x01(\t\x12*\n\x07options\x18\x02 \x01(\x0b\x32\x19.callscope.v1.CallOptions\x12?\n\x08metadata\x18\x03 \x03(\x0b\x32-.callscope.v1.SubmitCallRequest.MetadataEntry\x12\x17\n\nstarted_at\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0fidempotency_key\x18\x05 \x01(\tH\x01\x88\x01\x01\x12 \n\x04lane\x18\x06 \x01(\x0e\x32\x12.callscope.v1.Lane\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_started_atB\x12\n\x10_idempotency_key\"6\n\x12SubmitCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\xa3\x02\n\x0cUploadHeader\x12*\n\x07options\x18\x01 \x01(\x0b\x32\x19.callscope.v1.CallOptions\x12:\n\x08metadata\x18\x02 \x03(\x0b\x32(.callscope.v1.UploadHeader.MetadataEntry\x12\x17\n\nstarted_at\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0fidempotency_key\x18\x04 \x01(\tH\x01\x88\x01\x01\x12 \n\x04lane\x18\x05 \x01(\x0e\x32\x12.callscope.v1.Lane\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_started_atB\x12\n\x10_idempotency_key\"Z\n\x11UploadCallRequest\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.callscope.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"6\n\x12UploadCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\x1c\n\x0eGetCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\"3\n\x0fGetCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\x1e\n\x10WatchCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\"5\n\x11WatchCallResponse\x12 \n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x12.callscope.v1.Call\"\x87\x01\n\x10ListCallsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x17\n\npage_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x12-\n\x06status\x18\x03 \x01(\x0e\x32\x18.callscope.v1.CallStatusH\x01\x88\x01\x01\x42\r\n\x0b_page_tokenB\t\n\x07_status\"h\n\x11ListCallsResponse\x12!\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x12.callscope.v1.Call\x12\x1c\n\x0fnext_page_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_next_page_token\"\x1e\n\x10GetRecordRequest\x12\n\n\x02id\x18\x01 \x01(\t\"=\n\x11GetRecordResponse\x12(\n\x06record\x18\x01 \x01(\x0b\x32\x18.callscope.v1.CallRecord\"\x1f\n\x11\x44\x65leteCallRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65leteCallResponse*\xa3\x01\n\nCallStatus\x12\x1b\n\x17\x43\x41LL_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43\x41LL_STATUS_QUEUED\x10\x01\x12\x17\n\x13\x43\x41LL_STATUS_RUNNING\x10\x02\x12\x14\n\x10\x43\x41LL_STATUS_DONE\x10\x03\x12\x16\n\x12\x43\x41LL_STATUS_FAILED\x10\x04\x12\x19\n\x15\x43\x41LL_STATUS_CANCELLED\x10\x05*>\n\x04Lane\x12\x14\n\x10LANE_UNSPECIFIED\x10\x00\x12\r\n\tLANE_LIVE\x10\x01\x12\x11\n\rLANE_BACKFILL\x10\x02\x32\xb2\x04\n\x07Gateway\x12O\n\nSubmitCall\x12\x1f.callscope.v1.SubmitCallRequest\x1a .callscope.v1.SubmitCallResponse\x12Q\n\nUploadCall\x12\x1f.callscope.v1.UploadCallRequest\x1a .callscope.v1.UploadCallResponse(\x01\x12\x46\n\x07GetCall\x12\x1c.callscope.v1.GetCallRequest\x1a\x1d.callscope.v1.GetCallResponse\x12N\n\tWatchCall\x12\x1e.callscope.v1.WatchCallRequest\x1a\x1f.callscope.v1.WatchCallResponse0\x01\x12L\n\tListCalls\x12\x1e.callscope.v1.ListCallsRequest\x1a\x1f.callscope.v1.ListCallsResponse\x12L\n\tGetRecord\x12\x1e.callscope.v1.GetRecordRequest\x1a\x1f.callscope.v1.GetRecordResponse\x12O\n\nDeleteCall\x12\x1f.callscope.v1.DeleteCallRequest\x1a .callscope.v1.DeleteCallResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,48 +38,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITCALLREQUEST_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_UPLOADHEADER_METADATAENTRY']._loaded_options = None
   _globals['_UPLOADHEADER_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_CALLSTATUS']._serialized_start=2107
-  _globals['_CALLSTATUS']._serialized_end=2270
+  _globals['_CALLSTATUS']._serialized_start=2209
+  _globals['_CALLSTATUS']._serialized_end=2372
+  _globals['_LANE']._serialized_start=2374
+  _globals['_LANE']._serialized_end=2436
   _globals['_CALLOPTIONS']._serialized_start=130
   _globals['_CALLOPTIONS']._serialized_end=427
   _globals['_PROBLEM']._serialized_start=429
   _globals['_PROBLEM']._serialized_end=485
   _globals['_CALL']._serialized_start=488
-  _globals['_CALL']._serialized_end=793
-  _globals['_SUBMITCALLREQUEST']._serialized_start=796
-  _globals['_SUBMITCALLREQUEST']._serialized_end=1076
-  _globals['_SUBMITCALLREQUEST_METADATAENTRY']._serialized_start=994
-  _globals['_SUBMITCALLREQUEST_METADATAENTRY']._serialized_end=1041
-  _globals['_SUBMITCALLRESPONSE']._serialized_start=1078
-  _globals['_SUBMITCALLRESPONSE']._serialized_end=1132
-  _globals['_UPLOADHEADER']._serialized_start=1135
-  _globals['_UPLOADHEADER']._serialized_end=1392
-  _globals['_UPLOADHEADER_METADATAENTRY']._serialized_start=994
-  _globals['_UPLOADHEADER_METADATAENTRY']._serialized_end=1041
-  _globals['_UPLOADCALLREQUEST']._serialized_start=1394
-  _globals['_UPLOADCALLREQUEST']._serialized_end=1484
-  _globals['_UPLOADCALLRESPONSE']._serialized_start=1486
-  _globals['_UPLOADCALLRESPONSE']._serialized_end=1540
-  _globals['_GETCALLREQUEST']._serialized_start=1542
-  _globals['_GETCALLREQUEST']._serialized_end=1570
-  _globals['_GETCALLRESPONSE']._serialized_start=1572
-  _globals['_GETCALLRESPONSE']._serialized_end=1623
-  _globals['_WATCHCALLREQUEST']._serialized_start=1625
-  _globals['_WATCHCALLREQUEST']._serialized_end=1655
-  _globals['_WATCHCALLRESPONSE']._serialized_start=1657
-  _globals['_WATCHCALLRESPONSE']._serialized_end=1710
-  _globals['_LISTCALLSREQUEST']._serialized_start=1713
-  _globals['_LISTCALLSREQUEST']._serialized_end=1848
-  _globals['_LISTCALLSRESPONSE']._serialized_start=1850
-  _globals['_LISTCALLSRESPONSE']._serialized_end=1954
-  _globals['_GETRECORDREQUEST']._serialized_start=1956
-  _globals['_GETRECORDREQUEST']._serialized_end=1986
-  _globals['_GETRECORDRESPONSE']._serialized_start=1988
-  _globals['_GETRECORDRESPONSE']._serialized_end=2049
-  _globals['_DELETECALLREQUEST']._serialized_start=2051
-  _globals['_DELETECALLREQUEST']._serialized_end=2082
-  _globals['_DELETECALLRESPONSE']._serialized_start=2084
-  _globals['_DELETECALLRESPONSE']._serialized_end=2104
-  _globals['_GATEWAY']._serialized_start=2273
-  _globals['_GATEWAY']._serialized_end=2835
+  _globals['_CALL']._serialized_end=827
+  _globals['_SUBMITCALLREQUEST']._serialized_start=830
+  _globals['_SUBMITCALLREQUEST']._serialized_end=1144
+  _globals['_SUBMITCALLREQUEST_METADATAENTRY']._serialized_start=1062
+  _globals['_SUBMITCALLREQUEST_METADATAENTRY']._serialized_end=1109
+  _globals['_SUBMITCALLRESPONSE']._serialized_start=1146
+  _globals['_SUBMITCALLRESPONSE']._serialized_end=1200
+  _globals['_UPLOADHEADER']._serialized_start=1203
+  _globals['_UPLOADHEADER']._serialized_end=1494
+  _globals['_UPLOADHEADER_METADATAENTRY']._serialized_start=1062
+  _globals['_UPLOADHEADER_METADATAENTRY']._serialized_end=1109
+  _globals['_UPLOADCALLREQUEST']._serialized_start=1496
+  _globals['_UPLOADCALLREQUEST']._serialized_end=1586
+  _globals['_UPLOADCALLRESPONSE']._serialized_start=1588
+  _globals['_UPLOADCALLRESPONSE']._serialized_end=1642
+  _globals['_GETCALLREQUEST']._serialized_start=1644
+  _globals['_GETCALLREQUEST']._serialized_end=1672
+  _globals['_GETCALLRESPONSE']._serialized_start=1674
+  _globals['_GETCALLRESPONSE']._serialized_end=1725
+  _globals['_WATCHCALLREQUEST']._serialized_start=1727
+  _globals['_WATCHCALLREQUEST']._serialized_end=1757
+  _globals['_WATCHCALLRESPONSE']._serialized_start=1759
+  _globals['_WATCHCALLRESPONSE']._serialized_end=1812
+  _globals['_LISTCALLSREQUEST']._serialized_start=1815
+  _globals['_LISTCALLSREQUEST']._serialized_end=1950
+  _globals['_LISTCALLSRESPONSE']._serialized_start=1952
+  _globals['_LISTCALLSRESPONSE']._serialized_end=2056
+  _globals['_GETRECORDREQUEST']._serialized_start=2058
+  _globals['_GETRECORDREQUEST']._serialized_end=2088
+  _globals['_GETRECORDRESPONSE']._serialized_start=2090
+  _globals['_GETRECORDRESPONSE']._serialized_end=2151
+  _globals['_DELETECALLREQUEST']._serialized_start=2153
+  _globals['_DELETECALLREQUEST']._serialized_end=2184
+  _globals['_DELETECALLRESPONSE']._serialized_start=2186
+  _globals['_DELETECALLRESPONSE']._serialized_end=2206
+  _globals['_GATEWAY']._serialized_start=2439
+  _globals['_GATEWAY']._serialized_end=3001
 # @@protoc_insertion_point(module_scope)

@@ -20,12 +20,21 @@ class CallStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CALL_STATUS_DONE: _ClassVar[CallStatus]
     CALL_STATUS_FAILED: _ClassVar[CallStatus]
     CALL_STATUS_CANCELLED: _ClassVar[CallStatus]
+
+class Lane(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LANE_UNSPECIFIED: _ClassVar[Lane]
+    LANE_LIVE: _ClassVar[Lane]
+    LANE_BACKFILL: _ClassVar[Lane]
 CALL_STATUS_UNSPECIFIED: CallStatus
 CALL_STATUS_QUEUED: CallStatus
 CALL_STATUS_RUNNING: CallStatus
 CALL_STATUS_DONE: CallStatus
 CALL_STATUS_FAILED: CallStatus
 CALL_STATUS_CANCELLED: CallStatus
+LANE_UNSPECIFIED: Lane
+LANE_LIVE: Lane
+LANE_BACKFILL: Lane
 
 class CallOptions(_message.Message):
     __slots__ = ("rubric", "agent_channel", "language", "hotwords", "min_speakers", "max_speakers", "transcribe_model")
@@ -56,7 +65,7 @@ class Problem(_message.Message):
     def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., remedy: _Optional[str] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("id", "status", "recording", "stage", "progress", "problem", "created_at", "updated_at")
+    __slots__ = ("id", "status", "recording", "stage", "progress", "problem", "created_at", "updated_at", "lane")
     ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     RECORDING_FIELD_NUMBER: _ClassVar[int]
@@ -65,6 +74,7 @@ class Call(_message.Message):
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    LANE_FIELD_NUMBER: _ClassVar[int]
     id: str
     status: CallStatus
     recording: _types_pb2.Recording
@@ -73,10 +83,11 @@ class Call(_message.Message):
     problem: Problem
     created_at: _timestamp_pb2.Timestamp
     updated_at: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[CallStatus, str]] = ..., recording: _Optional[_Union[_types_pb2.Recording, _Mapping]] = ..., stage: _Optional[str] = ..., progress: _Optional[float] = ..., problem: _Optional[_Union[Problem, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    lane: Lane
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[CallStatus, str]] = ..., recording: _Optional[_Union[_types_pb2.Recording, _Mapping]] = ..., stage: _Optional[str] = ..., progress: _Optional[float] = ..., problem: _Optional[_Union[Problem, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lane: _Optional[_Union[Lane, str]] = ...) -> None: ...
 
 class SubmitCallRequest(_message.Message):
-    __slots__ = ("uri", "options", "metadata", "started_at", "idempotency_key")
+    __slots__ = ("uri", "options", "metadata", "started_at", "idempotency_key", "lane")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -89,12 +100,14 @@ class SubmitCallRequest(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    LANE_FIELD_NUMBER: _ClassVar[int]
     uri: str
     options: CallOptions
     metadata: _containers.ScalarMap[str, str]
     started_at: str
     idempotency_key: str
-    def __init__(self, uri: _Optional[str] = ..., options: _Optional[_Union[CallOptions, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., started_at: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    lane: Lane
+    def __init__(self, uri: _Optional[str] = ..., options: _Optional[_Union[CallOptions, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., started_at: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., lane: _Optional[_Union[Lane, str]] = ...) -> None: ...
 
 class SubmitCallResponse(_message.Message):
     __slots__ = ("call",)
@@ -103,7 +116,7 @@ class SubmitCallResponse(_message.Message):
     def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ...) -> None: ...
 
 class UploadHeader(_message.Message):
-    __slots__ = ("options", "metadata", "started_at", "idempotency_key")
+    __slots__ = ("options", "metadata", "started_at", "idempotency_key", "lane")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -115,11 +128,13 @@ class UploadHeader(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    LANE_FIELD_NUMBER: _ClassVar[int]
     options: CallOptions
     metadata: _containers.ScalarMap[str, str]
     started_at: str
     idempotency_key: str
-    def __init__(self, options: _Optional[_Union[CallOptions, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., started_at: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    lane: Lane
+    def __init__(self, options: _Optional[_Union[CallOptions, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., started_at: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., lane: _Optional[_Union[Lane, str]] = ...) -> None: ...
 
 class UploadCallRequest(_message.Message):
     __slots__ = ("header", "chunk")

@@ -3,7 +3,7 @@
 import secrets
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
 from uuid import UUID
@@ -12,7 +12,7 @@ from callscope.errors import CallNotFound, CallscopeError
 from callscope.pipeline import AnalyzeOptions
 from callscope.types import Recording
 
-__all__ = ["Call", "CallStatus", "Problem", "checked_id", "new_id"]
+__all__ = ["Call", "CallStatus", "Lane", "Problem", "arrived_at", "checked_id", "new_id"]
 
 
 class CallStatus(StrEnum):
@@ -28,6 +28,13 @@ class CallStatus(StrEnum):
     def final(self) -> bool:
         """Whether nothing more will happen to the call by itself."""
         return self not in (CallStatus.QUEUED, CallStatus.RUNNING)
+
+
+class Lane(StrEnum):
+    """How soon a call is wanted: those of the backfill never keep a live one waiting."""
+
+    LIVE = "live"
+    BACKFILL = "backfill"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +53,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call without its record. `stage` and `progress` are known where it is being analyzed."""
+    """A call without its record. `stage` and `progress` are known where it is being analyzed.
+
+    `run` is the number of the analysis it is in, or was in last: a retry begins another.
+    """
 
     id: str
+    tenant: str
+    lane: Lane
     status: CallStatus
+    run: int
     recording: Recording
     options: AnalyzeOptions
     idempotency_key: str | None
@@ -65,6 +78,11 @@ def new_id() -> str:
     milliseconds = time.time_ns() // 1_000_000
     value = milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64
     return str(UUID(int=value | 0b10 << 62 | secrets.randbits(62)))
+
+
+def arrived_at(call_id: str) -> datetime:
+    """When the call's recording began to arrive: its id begins with the time."""
+    return datetime.fromtimestamp((UUID(call_id).int >> 80) / 1000, UTC)
 
 
 def checked_id(text: str) -> str:

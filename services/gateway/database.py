@@ -1,8 +1,7 @@
-"""The gateway's tables, the same on SQLite and PostgreSQL, and how to get at them."""
+"""How to get at the database, SQLite or PostgreSQL by the same code."""
 
 import contextlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,116 +10,13 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import event
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Session
 
 from callscope.errors import InvalidSetting, Unavailable
 
-__all__ = [
-    "ArtifactRow",
-    "Base",
-    "CallRow",
-    "RecordRow",
-    "answering",
-    "connect",
-    "migrate",
-    "prepare_file",
-]
+__all__ = ["answering", "connect", "migrate", "prepare_file", "transaction"]
 
-DEFAULT_TENANT = "default"
 _BUSY_MILLISECONDS = 30_000  # SQLite has one writer; the others wait for it
-
-
-class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """An aware datetime. SQLite forgets the zone, so what is stored is always UTC."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """To UTC."""
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """With the zone that SQLite forgot."""
-        if value is None or value.tzinfo is not None:
-            return value
-        return value.replace(tzinfo=UTC)
-
-
-class Base(DeclarativeBase):
-    """All tables."""
-
-    metadata = sa.MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own idiom
-        datetime: UtcDateTime(),
-        dict[str, Any]: sa.JSON(),
-        bytes: sa.LargeBinary(),
-    }
-
-
-class CallRow(Base):
-    """A call: what was sent, what was asked for, where it stands.
-
-    Ids begin with the time, so their order is the order of arrival.
-    """
-
-    __tablename__ = "calls"
-    __table_args__ = (
-        sa.UniqueConstraint("tenant", "idempotency_key"),
-        sa.Index(None, "tenant", "id"),
-        sa.Index(None, "status", "id"),
-    )
-
-    id: Mapped[str] = mapped_column(sa.Uuid(as_uuid=False), primary_key=True)
-    tenant: Mapped[str] = mapped_column(sa.String(64), default=DEFAULT_TENANT)
-    status: Mapped[str] = mapped_column(sa.String(16))
-    idempotency_key: Mapped[str | None] = mapped_column(sa.String(255))
-    blob: Mapped[str] = mapped_column(sa.String(255))
-    sha256: Mapped[str] = mapped_column(sa.String(64))
-    duration: Mapped[float]
-    sample_rate: Mapped[int]
-    channels: Mapped[int]
-    codec: Mapped[str] = mapped_column(sa.String(64))
-    started_at: Mapped[str | None] = mapped_column(sa.String(64))
-    # "metadata" is a name SQLAlchemy keeps for itself.
-    facts: Mapped[dict[str, Any]] = mapped_column("metadata")
-    options: Mapped[dict[str, Any]]
-    problem: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
-    created_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
-
-
-class ArtifactRow(Base):
-    """What a stage made of a call: the value's protobuf bytes, compressed."""
-
-    __tablename__ = "artifacts"
-
-    call_id: Mapped[str] = mapped_column(
-        sa.Uuid(as_uuid=False), sa.ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True
-    )
-    stage: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
-    content: Mapped[bytes]
-    created_at: Mapped[datetime]
-
-
-class RecordRow(Base):
-    """A version of a call's record, as an artifact is kept."""
-
-    __tablename__ = "records"
-
-    call_id: Mapped[str] = mapped_column(
-        sa.Uuid(as_uuid=False), sa.ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True
-    )
-    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    content: Mapped[bytes]
-    created_at: Mapped[datetime]
 
 
 def connect(url: str) -> sa.Engine:
@@ -164,8 +60,15 @@ def answering() -> Iterator[None]:
         ) from error
 
 
-def migrate(engine: sa.Engine) -> None:
-    """Bring the tables to this version; several gateways may start at once.
+@contextlib.contextmanager
+def transaction(engine: sa.Engine) -> Iterator[Session]:
+    """One transaction, committed where the block ends well; raises as `answering`."""
+    with answering(), Session(engine) as session, session.begin():
+        yield session
+
+
+def migrate(engine: sa.Engine, revision: str = "head") -> None:
+    """Bring the tables up to `revision`; several gateways may start at once.
 
     Raises:
         Unavailable: the database does not answer.
@@ -177,7 +80,7 @@ def migrate(engine: sa.Engine) -> None:
             lock = sa.func.pg_advisory_xact_lock(sa.func.hashtext("callscope migrations"))
             connection.execute(sa.select(lock))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

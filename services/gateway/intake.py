@@ -37,7 +37,7 @@ class Intake:
         limits: what a recording may be at most.
         default_rubric: for calls that name none.
         check_rubric: raises what is wrong with a rubric.
-        enqueue: hands a call's id to the workflow; doing so twice is doing it once.
+        enqueue: hands a call to the workflow; doing so twice is doing it once.
     """
 
     inbox: Inbox
@@ -47,13 +47,13 @@ class Intake:
     limits: AudioLimits
     default_rubric: str
     check_rubric: Callable[[RubricSource], object]
-    enqueue: Callable[[str], None]
+    enqueue: Callable[[Call], None]
 
-    def begin(self) -> Incoming:
-        """A place for the bytes of a new recording."""
-        return self.inbox.begin(new_id())
+    def begin(self, tenant: str) -> Incoming:
+        """A place for the bytes of a new recording of that tenant."""
+        return self.inbox.begin(tenant, new_id())
 
-    def copy(self, uri: str, submission: Submission, key: str | None) -> Call:
+    def copy(self, tenant: str, uri: str, submission: Submission, key: str | None) -> Call:
         """Accept the recording at `uri`; its bytes are copied, so that they cannot change later.
 
         Raises:
@@ -61,7 +61,7 @@ class Intake:
             CallscopeError: as `accept`.
         """
         options = self._options(submission)
-        with self.reader.open(AudioSource(uri=uri)) as source, self.begin() as incoming:
+        with self.reader.open(AudioSource(uri=uri)) as source, self.begin(tenant) as incoming:
             while block := source.read(_BLOCK):
                 incoming.write(block)
             return self._accept(incoming, submission, options, key)
@@ -80,10 +80,10 @@ class Intake:
 
     def recover(self) -> None:
         """Remove what an earlier process had taken in and not accepted."""
-        for file in self.inbox.left_over():
-            if self.ledger.find(file.name) is None:
-                self.store.remove(_blob_key(file.name))
-            file.unlink()
+        for left in self.inbox.left_over():
+            if self.ledger.find(left.tenant, left.id) is None:
+                self.store.remove(_blob_key(left.tenant, left.id))
+            left.path.unlink()
 
     def _options(self, submission: Submission) -> AnalyzeOptions:
         options = submission.options(self.default_rubric)
@@ -100,7 +100,9 @@ class Intake:
         incoming.seal()
         new = NewCall(
             id=incoming.id,
-            blob=_blob_key(incoming.id),
+            tenant=incoming.tenant,
+            lane=submission.lane,
+            blob=_blob_key(incoming.tenant, incoming.id),
             media=self._probe(incoming, options.agent_channel),
             options=options,
             metadata=submission.metadata,
@@ -116,8 +118,9 @@ class Intake:
         if not added:
             self.store.remove(new.blob)
             return self._same(new)
-        self.enqueue(new.id)
-        return self.ledger.get(new.id)
+        call = self.ledger.get(new.tenant, new.id)
+        self.enqueue(call)
+        return call
 
     def _probe(self, incoming: Incoming, agent_channel: int | None) -> MediaInfo:
         with incoming.reading() as file:
@@ -131,7 +134,7 @@ class Intake:
     def _same(self, new: NewCall) -> Call:
         """The call that was sent before with the same key, if it is the same in all."""
         key = new.idempotency_key
-        before = None if key is None else self.ledger.by_key(key)
+        before = None if key is None else self.ledger.by_key(new.tenant, key)
         if before is None:  # deleted in this very moment
             raise Unavailable("the call could not be entered; send it again", retry_after=1)
         for what, same in {
@@ -147,6 +150,10 @@ class Intake:
         return before
 
 
-def _blob_key(call_id: str) -> str:
-    """`audio/7f/<id>`: by the id's last characters, so that no folder grows too large."""
-    return f"audio/{call_id[-2:]}/{call_id}"
+def _blob_key(tenant: str, call_id: str) -> str:
+    """`acme/audio/7f/<id>`.
+
+    The tenant first, so that a store's own rules can tell tenants apart; then the id's last
+    characters, so that no folder grows too large.
+    """
+    return f"{tenant}/audio/{call_id[-2:]}/{call_id}"

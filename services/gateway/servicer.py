@@ -16,7 +16,8 @@ from callscope.serving.work import Context
 from callscope.v1 import gateway_pb2 as pb
 from callscope.v1 import gateway_pb2_grpc
 from callscope.wire import to_proto
-from services.gateway.call import Call, CallStatus
+from services.gateway.access import Authenticate, Caller
+from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Calls
 from services.gateway.settings import GatewaySettings
 from services.gateway.submission import Submission
@@ -29,6 +30,11 @@ _STATUS: Mapping[CallStatus, pb.CallStatus] = {
     status: getattr(pb, f"CALL_STATUS_{status.name}") for status in CallStatus
 }
 _FROM_STATUS: Mapping[int, CallStatus] = {number: status for status, number in _STATUS.items()}
+_LANE: Mapping[Lane, pb.Lane] = {lane: getattr(pb, f"LANE_{lane.name}") for lane in Lane}
+_FROM_LANE: Mapping[int, Lane] = {
+    pb.LANE_UNSPECIFIED: Lane.LIVE,
+    **{number: lane for lane, number in _LANE.items()},
+}
 
 
 def build(settings: GatewaySettings) -> Service:
@@ -38,7 +44,7 @@ def build(settings: GatewaySettings) -> Service:
         name=settings.service,
         grpc_services=("callscope.v1.Gateway",),
         register=lambda server: gateway_pb2_grpc.add_GatewayServicer_to_server(
-            GatewayServicer(gateway.calls), server
+            GatewayServicer(gateway.calls, gateway.authenticate), server
         ),
         lifespan=gateway.lifespan,
         drain=gateway.drain,
@@ -48,50 +54,65 @@ def build(settings: GatewaySettings) -> Service:
 class GatewayServicer(gateway_pb2_grpc.GatewayServicer):
     """Converts messages; what is done with them is in `Calls`."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, authenticate: Authenticate) -> None:
         self._calls = calls
+        self._authenticate = authenticate
+
+    async def _caller(self, context: Context) -> Caller:
+        """Who sends the request; raises `Unauthenticated`."""
+        sent = dict(context.invocation_metadata() or ())
+        credentials = sent.get("authorization")
+        return await self._authenticate(None if credentials is None else str(credentials))
 
     async def SubmitCall(  # noqa: N802
-        self, request: pb.SubmitCallRequest, _: Context
+        self, request: pb.SubmitCallRequest, context: Context
     ) -> pb.SubmitCallResponse:
         """Take in a recording by URI."""
+        caller = await self._caller(context)
         key = _given(request, "idempotency_key")
-        call = await asyncio.to_thread(self._calls.submit, request.uri, _submission(request), key)
+        call = await asyncio.to_thread(
+            self._calls.submit, caller, request.uri, _submission(request), key
+        )
         return pb.SubmitCallResponse(call=_message(call))
 
     async def UploadCall(  # noqa: N802
-        self, requests: AsyncIterator[pb.UploadCallRequest], _: Context
+        self, requests: AsyncIterator[pb.UploadCallRequest], context: Context
     ) -> pb.UploadCallResponse:
         """Take in a recording's bytes."""
+        caller = await self._caller(context)
         first = await anext(requests, None)
         if first is None or first.WhichOneof("part") != "header":
             raise InvalidInput("an upload begins with its header")
         submission = _submission(first.header)
         key = _given(first.header, "idempotency_key")
-        call = await self._calls.upload(_chunks(requests), lambda: submission, key)
+        call = await self._calls.upload(caller, _chunks(requests), lambda: submission, key)
         return pb.UploadCallResponse(call=_message(call))
 
     async def GetCall(  # noqa: N802
-        self, request: pb.GetCallRequest, _: Context
+        self, request: pb.GetCallRequest, context: Context
     ) -> pb.GetCallResponse:
         """Say where a call stands."""
-        call = await asyncio.to_thread(self._calls.get, request.id)
+        caller = await self._caller(context)
+        call = await asyncio.to_thread(self._calls.get, caller, request.id)
         return pb.GetCallResponse(call=_message(call))
 
     async def WatchCall(  # noqa: N802
-        self, request: pb.WatchCallRequest, _: Context
+        self, request: pb.WatchCallRequest, context: Context
     ) -> AsyncIterator[pb.WatchCallResponse]:
         """Send each change until nothing more will change."""
-        async with contextlib.aclosing(self._calls.watch(request.id)) as changes:
+        caller = await self._caller(context)
+        async with contextlib.aclosing(self._calls.watch(caller, request.id)) as changes:
             async for call in changes:
                 yield pb.WatchCallResponse(call=_message(call))
 
     async def ListCalls(  # noqa: N802
-        self, request: pb.ListCallsRequest, _: Context
+        self, request: pb.ListCallsRequest, context: Context
     ) -> pb.ListCallsResponse:
         """A page of calls, newest first."""
+        caller = await self._caller(context)
         page = await asyncio.to_thread(
             self._calls.page,
+            caller,
             request.page_size or None,
             _given(request, "page_token"),
             _status(_given(request, "status")),
@@ -101,17 +122,19 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServicer):
         )
 
     async def GetRecord(  # noqa: N802
-        self, request: pb.GetRecordRequest, _: Context
+        self, request: pb.GetRecordRequest, context: Context
     ) -> pb.GetRecordResponse:
         """A finished call's record."""
-        record = await asyncio.to_thread(self._calls.record, request.id)
+        caller = await self._caller(context)
+        record = await asyncio.to_thread(self._calls.record, caller, request.id)
         return pb.GetRecordResponse(record=to_proto(record))
 
     async def DeleteCall(  # noqa: N802
-        self, request: pb.DeleteCallRequest, _: Context
+        self, request: pb.DeleteCallRequest, context: Context
     ) -> pb.DeleteCallResponse:
         """Remove a call."""
-        await asyncio.to_thread(self._calls.delete, request.id)
+        caller = await self._caller(context)
+        await asyncio.to_thread(self._calls.delete, caller, request.id)
         return pb.DeleteCallResponse()
 
 
@@ -145,8 +168,15 @@ def _submission(request: pb.SubmitCallRequest | pb.UploadHeader) -> Submission:
             "hotwords": list(options.hotwords),
             "metadata": dict(request.metadata),
             "started_at": _given(request, "started_at"),
+            "lane": _lane(request.lane),
         }
     )
+
+
+def _lane(number: int) -> Lane:
+    if number not in _FROM_LANE:
+        raise InvalidInput(f"{number} is no lane")
+    return _FROM_LANE[number]
 
 
 def _given(message: Message, name: str) -> Any:
@@ -170,6 +200,7 @@ def _message(call: Call) -> pb.Call:
         progress=call.progress,
         created_at=_timestamp(call.created_at),
         updated_at=_timestamp(call.updated_at),
+        lane=_LANE[call.lane],
     )
     if call.problem is not None:
         message.problem.CopyFrom(pb.Problem(**asdict(call.problem)))

@@ -10,7 +10,7 @@ from callscope.serving.metrics import STAGE_SECONDS
 from callscope.types import AudioSource, Diarization, Scorecard, Transcript
 from services.gateway import metrics
 from services.gateway.call import Call, CallStatus, Problem
-from services.gateway.ledger import Ledger
+from services.gateway.journal import Journal
 from services.gateway.progress import DIALOGUE, DIARIZE, RECORD, SCORE, TRANSCRIBE
 
 __all__ = ["Stages"]
@@ -18,43 +18,43 @@ __all__ = ["Stages"]
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The stages of one call, from the ledger and into it. Blocking.
+    """The stages of one call, from the journal and into it. Blocking.
 
     `report` may raise, which stops the stage. Every method raises `CallNotFound` where the call
     was deleted meanwhile.
     """
 
-    ledger: Ledger
+    journal: Journal
     transcriber: Transcriber
     diarizer: Diarizer
     scorer: Scorer
 
     def start(self, call_id: str, _: StageProgress) -> None:
         """The call is being analyzed."""
-        self.ledger.start(call_id)
+        self.journal.start(call_id)
 
     def transcribe(self, call_id: str, report: StageProgress) -> None:
         """Keep the transcript."""
-        call = self.ledger.get(call_id)
-        if not self.ledger.has(call_id, TRANSCRIBE):
+        call = self.journal.call(call_id)
+        if not self.journal.has(call_id, TRANSCRIBE):
             made = self.transcriber.transcribe(
                 _audio(call), call.options.transcribe, lambda done: report(TRANSCRIBE, done)
             )
-            self.ledger.keep(call_id, TRANSCRIBE, made)
+            self.journal.keep(call_id, TRANSCRIBE, made)
 
     def diarize(self, call_id: str, report: StageProgress) -> None:
         """Keep the diarization."""
-        call = self.ledger.get(call_id)
-        if not self.ledger.has(call_id, DIARIZE):
+        call = self.journal.call(call_id)
+        if not self.journal.has(call_id, DIARIZE):
             made = self.diarizer.diarize(
                 _audio(call), call.options.diarize, lambda done: report(DIARIZE, done)
             )
-            self.ledger.keep(call_id, DIARIZE, made)
+            self.journal.keep(call_id, DIARIZE, made)
 
     def score(self, call_id: str, report: StageProgress) -> None:
         """Build the conversation, and keep its scorecard."""
-        call = self.ledger.get(call_id)
-        if not self.ledger.has(call_id, SCORE):
+        call = self.journal.call(call_id)
+        if not self.journal.has(call_id, SCORE):
             report(DIALOGUE, 0.0)
             _, _, talk = self._conversation(call)
             report(DIALOGUE, 1.0)
@@ -64,32 +64,32 @@ class Stages:
                 call.options.rubric,
                 lambda done: report(SCORE, done),
             )
-            self.ledger.keep(call_id, SCORE, made)
+            self.journal.keep(call_id, SCORE, made)
 
     def record(self, call_id: str, report: StageProgress) -> None:
         """Put everything together as the record; with this the call is done."""
-        call = self.ledger.get(call_id)
+        call = self.journal.call(call_id)
         if call.status.final:
             return
         report(RECORD, 0.0)
         began = time.perf_counter()
         # Built again rather than stored twice: it follows from the two results that are kept.
         transcript, diarization, talk = self._conversation(call)
-        scorecard = self.ledger.kept(call_id, SCORE, Scorecard)
+        scorecard = self.journal.kept(call_id, SCORE, Scorecard)
         record = assemble(call.recording, transcript, diarization, talk, scorecard)
-        if self.ledger.finish(call_id, record, consumed=SCORE):
+        if self.journal.finish(call_id, record, consumed=SCORE):
             STAGE_SECONDS.labels(RECORD).observe(time.perf_counter() - began)
             metrics.CALLS.labels(CallStatus.DONE).inc()
             metrics.CALL_SECONDS.observe((datetime.now(UTC) - call.created_at).total_seconds())
 
     def fail(self, problem: Problem, call_id: str, _: StageProgress) -> None:
         """The call is given up."""
-        if self.ledger.fail(call_id, problem):
+        if self.journal.fail(call_id, problem):
             metrics.CALLS.labels(CallStatus.FAILED).inc()
 
     def _conversation(self, call: Call) -> tuple[Transcript, Diarization, dialogue.Conversation]:
-        transcript = self.ledger.kept(call.id, TRANSCRIBE, Transcript)
-        diarization = self.ledger.kept(call.id, DIARIZE, Diarization)
+        transcript = self.journal.kept(call.id, TRANSCRIBE, Transcript)
+        diarization = self.journal.kept(call.id, DIARIZE, Diarization)
         began = time.perf_counter()
         talk = dialogue.build(
             transcript, diarization, transcript.duration, call.options.agent_channel

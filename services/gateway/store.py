@@ -1,9 +1,9 @@
 """Where recordings are kept: a folder of this machine, or a bucket.
 
-A recording arrives in a file of its own under `incoming/`, named by the call's id and hashed
-while it is written. That file stays until the recording is in the store and the call in the
-database. After a crash the files still there name the calls that were being accepted: where the
-database does not know the call, nobody was promised anything, and its bytes are removed.
+A recording arrives in a file of its own under `incoming/`, named by its tenant and the call's id
+and hashed while it is written. That file stays until the recording is in the store and the call in
+the database. After a crash the files still there name the calls that were being accepted: where
+the database does not know the call, nobody was promised anything, and its bytes are removed.
 """
 
 import contextlib
@@ -13,13 +13,14 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from callscope.errors import AudioNotFound, AudioTooLarge, Conflict, Unavailable
 
-__all__ = ["BlobStore", "Inbox", "Incoming", "LocalStore"]
+__all__ = ["BlobStore", "Inbox", "Incoming", "LeftOver", "LocalStore"]
 
 _BLOCK = 1 << 20  # bytes a read
 
@@ -52,14 +53,16 @@ class Incoming:
     """A recording that is arriving. Leaving the `with` block removes its file.
 
     Attributes:
+        tenant: whose it is.
         id: the call's id.
         path: the file.
         size: bytes so far.
     """
 
-    def __init__(self, folder: Path, call_id: str, max_bytes: int) -> None:
+    def __init__(self, folder: Path, tenant: str, call_id: str, max_bytes: int) -> None:
+        self.tenant = tenant
         self.id = call_id
-        self.path = folder / call_id
+        self.path = folder / f"{tenant}.{call_id}"
         self.size = 0
         self._max_bytes = max_bytes
         self._digest = hashlib.sha256()
@@ -115,6 +118,15 @@ class Incoming:
             yield file
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOver:
+    """A file that an earlier process did not get to remove."""
+
+    path: Path
+    tenant: str
+    id: str
+
+
 class Inbox:
     """The folder under which recordings arrive, owned by one gateway process.
 
@@ -136,13 +148,14 @@ class Inbox:
                 remedy="Stop it, or set CALLSCOPE_GATEWAY_EXECUTOR_ID or CALLSCOPE_DATA_DIR.",
             ) from None
 
-    def begin(self, call_id: str) -> Incoming:
+    def begin(self, tenant: str, call_id: str) -> Incoming:
         """A new file for the recording of that call."""
-        return Incoming(self._folder, call_id, self._max_bytes)
+        return Incoming(self._folder, tenant, call_id, self._max_bytes)
 
-    def left_over(self) -> tuple[Path, ...]:
-        """Files that an earlier process did not get to remove, named by call id."""
-        return tuple(sorted(self._folder.iterdir()))
+    def left_over(self) -> tuple[LeftOver, ...]:
+        """What an earlier process did not get to remove."""
+        files = sorted(self._folder.glob("*.*"))
+        return tuple(LeftOver(file, file.stem, file.suffix[1:]) for file in files)
 
     def close(self) -> None:
         """Let another process have the folder."""

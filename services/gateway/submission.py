@@ -19,6 +19,7 @@ from pydantic import (
 
 from callscope.errors import InvalidInput
 from callscope.pipeline import AnalyzeOptions, DiarizeOptions, RubricSource, TranscribeOptions
+from services.gateway.call import Lane
 
 __all__ = ["IdempotencyKey", "Submission", "checked_key", "invalid_input"]
 
@@ -86,6 +87,11 @@ class Submission(BaseModel):
     )
     transcribe_model: Name | None = Field(
         None, description="Name of the transcription model; the service's default where absent."
+    )
+    lane: Lane = Field(
+        Lane.LIVE,
+        description="`backfill` for recordings that nobody waits for: they never keep a live one "
+        "waiting.",
     )
     metadata: Annotated[dict[Name, Fact], BeforeValidator(_json_object)] = Field(
         {},

@@ -10,11 +10,13 @@ from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
 from callscope.errors import InvalidSetting
 from callscope.serving.recordings import audio_limits, audio_reader, s3_client
 from services.gateway import database, metrics
+from services.gateway.access import OPERATOR, Authenticate, Caller
 from services.gateway.bucket import BucketStore
 from services.gateway.calls import Calls
 from services.gateway.http.app import build_app
 from services.gateway.http.server import HttpServer
 from services.gateway.intake import Intake
+from services.gateway.journal import Journal
 from services.gateway.ledger import Ledger
 from services.gateway.progress import Board
 from services.gateway.settings import GatewaySettings
@@ -33,10 +35,12 @@ class Gateway:
 
     Attributes:
         calls: the functions behind both doors, while `lifespan` is entered.
+        authenticate: from a request's credentials to who asks, while `lifespan` is entered.
         http_port: where REST is served, while `lifespan` is entered.
     """
 
     calls: Calls
+    authenticate: Authenticate
     http_port: int
 
     def __init__(self, settings: GatewaySettings) -> None:
@@ -59,7 +63,7 @@ class Gateway:
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "gateway"))
             await asyncio.to_thread(self._open)
             settings = self._settings
-            app = build_app(self.calls, settings.max_audio_bytes)
+            app = build_app(self.calls, self.authenticate, settings.max_audio_bytes)
             self._http = HttpServer(
                 app, settings.http_host, settings.http_port, settings.drain_seconds
             )
@@ -92,7 +96,7 @@ class Gateway:
         database.migrate(engine)
         database.prepare_file(workflow_tables)
         store = _store(settings)
-        ledger = Ledger(engine, store.uri)
+        ledger, journal = Ledger(engine, store.uri), Journal(engine, store.uri)
 
         transcriber = RemoteTranscriber(settings.transcribe_target, settings.transcribe_timeout)
         diarizer = RemoteDiarizer(settings.diarize_target, settings.diarize_timeout)
@@ -100,8 +104,8 @@ class Gateway:
         checker = RemoteScorer(settings.score_target, _CHECK_SECONDS)
         for client in (transcriber, diarizer, scorer, checker):
             self._closing.callback(client.close)
-        stages = Stages(ledger, transcriber, diarizer, scorer)
-        workflows = Workflows(settings, workflow_tables, stages, ledger, self._board)
+        stages = Stages(journal, transcriber, diarizer, scorer)
+        workflows = Workflows(settings, workflow_tables, stages, journal, self._board)
         intake = Intake(
             inbox=inbox,
             store=store,
@@ -115,9 +119,14 @@ class Gateway:
         intake.recover()
         self._closing.callback(lambda: workflows.stop(self._drained_by - time.monotonic()))
         workflows.start()
-        workflows.recover(ledger.unfinished())
-        metrics.watch_queue(ledger.queued)
+        workflows.recover()
+        metrics.watch_queue(journal.queued)
+        self.authenticate = _anyone
         self.calls = Calls(intake, ledger, store, self._board, workflows.cancel)
+
+
+async def _anyone(_: str | None) -> Caller:
+    return OPERATOR
 
 
 def _store(settings: GatewaySettings) -> BlobStore:

@@ -1,6 +1,6 @@
 """One durable workflow per call, on DBOS: after a crash it goes on at the step where it was.
 
-What the stages make is kept by the ledger; DBOS records only which steps are over, and the
+What the stages make is kept by the journal; DBOS records only which steps are over, and the
 problem of one that failed, as JSON. So its tables hold nothing a customer said, and an upgrade
 finds nothing there that it cannot read.
 """
@@ -10,8 +10,9 @@ import contextvars
 import logging
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias, Unpack
 
@@ -20,10 +21,11 @@ from dbos import error as dbos_error
 
 from callscope.errors import CallscopeError, Cancelled, DeadlineExceeded, Overloaded, Unavailable
 from callscope.pipeline import StageProgress
+from callscope.serving import tracing
 from callscope.serving.logs import call_id as logged_call
 from services.gateway import metrics
-from services.gateway.call import Problem
-from services.gateway.ledger import Ledger
+from services.gateway.call import Call, CallStatus, Problem, arrived_at
+from services.gateway.journal import Journal
 from services.gateway.progress import DIARIZE, RECORD, SCORE, TRANSCRIBE, Board
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
@@ -31,8 +33,8 @@ from services.gateway.stages import Stages
 __all__ = ["Workflows"]
 
 # Raised when steps come, go or change places. Unfinished calls are then started afresh under the
-# new version, and find what their stages had already made in the ledger.
-_VERSION = "calls-1"
+# new version, and find what their stages had already made in the journal.
+_VERSION = "calls-2"
 _QUEUE = "calls"
 _NAME = "analyze_call"
 _CAN_PASS = (Unavailable, Overloaded, DeadlineExceeded, Cancelled)
@@ -59,7 +61,7 @@ class Workflows:
         settings: of the gateway.
         database_url: where DBOS keeps its tables.
         stages: the work.
-        ledger: where calls stand.
+        journal: where calls stand.
         board: who is told of progress.
     """
 
@@ -68,13 +70,13 @@ class Workflows:
         settings: GatewaySettings,
         database_url: str,
         stages: Stages,
-        ledger: Ledger,
+        journal: Journal,
         board: Board,
     ) -> None:
         self._settings = settings
         self._database_url = database_url
         self._stages = stages
-        self._ledger = ledger
+        self._journal = journal
         self._board = board
 
     def start(self) -> None:
@@ -102,35 +104,34 @@ class Workflows:
         patience = max(0, round(seconds)) if self._board.busy else 0
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience)
 
-    def enqueue(self, call_id: str) -> None:
-        """Have the call analyzed; doing so twice is doing it once."""
+    def enqueue(self, call: Call) -> None:
+        """Have the call analyzed; doing so twice in one run is doing it once."""
         DBOS.enqueue_workflow_with_options(
             {
                 "workflow_name": _NAME,
                 "queue_name": _QUEUE,
-                "workflow_id": _workflow_id(call_id),
+                "workflow_id": _workflow_id(call),
                 "app_version": _VERSION,
             },
-            call_id,
+            call.id,
         )
 
-    def cancel(self, call_id: str) -> None:
+    def cancel(self, call: Call) -> None:
         """Stop the call's analysis, wherever it is."""
-        DBOS.cancel_workflow(_workflow_id(call_id))
+        DBOS.cancel_workflow(_workflow_id(call))
 
-    def recover(self, unfinished: Sequence[str]) -> None:
-        """See to it that each of these calls comes to an end: call it once, after `start`."""
-        known: dict[str, str] = {}
-        for at in range(0, len(unfinished), _BATCH):
-            ids = [_workflow_id(each) for each in unfinished[at : at + _BATCH]]
+    def recover(self) -> None:
+        """See to it that each unfinished call comes to an end: call it once, after `start`."""
+        for calls in self._journal.unfinished(_BATCH):
+            ids = [_workflow_id(call) for call in calls]
             found = DBOS.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
-            known.update((each.workflow_id, each.status) for each in found)
-        for call_id in unfinished:
-            status = known.get(_workflow_id(call_id))
-            if status is None:  # accepted a moment before the end, or by an earlier version
-                self.enqueue(call_id)
-            elif status not in _ALIVE:
-                self._ledger.fail(call_id, _ABANDONED)
+            known = {each.workflow_id: each.status for each in found}
+            for call in calls:
+                status = known.get(_workflow_id(call))
+                if status is None:  # accepted a moment before the end, or by an earlier version
+                    self.enqueue(call)
+                elif status not in _ALIVE:
+                    self._journal.fail(call.id, _ABANDONED)
 
     def _config(self) -> DBOSConfig:
         return {
@@ -158,6 +159,8 @@ class Workflows:
                 fail = partial(stages.fail, Problem(**problem))
                 # Nothing else could say that the call failed, so this is tried until it works.
                 await self._step("fail", call_id, fail, max_attempts=sys.maxsize, backoff_rate=1.0)
+            outcome = CallStatus.DONE if problem is None else CallStatus.FAILED
+            tracing.whole_call(call_id, outcome, arrived_at(call_id), datetime.now(UTC))
         finally:
             self._board.clear(call_id)
 
@@ -212,7 +215,8 @@ class Workflows:
     async def _attempt(self, stage: str, call_id: str, work: Work) -> Outcome:
         """Do the work once; raise only what is worth another attempt."""
         try:
-            await self._on_thread(call_id, work)
+            with tracing.stage(stage, call_id, _attempt_number()):
+                await self._on_thread(call_id, work)
         except CallscopeError as error:
             if isinstance(error, _CAN_PASS) and not _is_last_attempt(error):
                 metrics.RETRIES.labels(stage, error.code).inc()
@@ -246,8 +250,13 @@ class Workflows:
             raise
 
 
-def _workflow_id(call_id: str) -> str:
-    return f"{_VERSION}/{call_id}"
+def _workflow_id(call: Call) -> str:
+    return f"{_VERSION}/{call.id}/{call.run}"
+
+
+def _attempt_number() -> int:
+    status = DBOS.step_status
+    return 1 if status is None or status.current_attempt is None else status.current_attempt + 1
 
 
 def _is_last_attempt(error: CallscopeError) -> bool:

@@ -1,6 +1,9 @@
 """The installed command and a running Callscope, as users have them."""
 
+import contextlib
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.e2e.collector import Collector, collecting
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -63,7 +68,15 @@ class Up:
 
 
 @pytest.fixture(scope="module")
-def up(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def up(
+    environment: Mapping[str, str], collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Up]:
     """All services in one process, on free ports, with a store of its own."""
     folder = tmp_path_factory.mktemp("up")
     http, grpc, metrics = (free_port() for _ in range(3))
@@ -73,6 +86,7 @@ def up(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory)
         "CALLSCOPE_GATEWAY_METRICS_PORT": str(metrics),
         "CALLSCOPE_GATEWAY_DATA_DIR": str(folder / "data"),
         "CALLSCOPE_GATEWAY_AUDIO_ROOTS": str(folder / "drop"),
+        "CALLSCOPE_OTLP_ENDPOINT": collector.endpoint,
     }
     for service in ("TRANSCRIBE", "DIARIZE", "SCORE"):
         settings[f"CALLSCOPE_{service}_PORT"] = "0"
@@ -102,6 +116,44 @@ def up(environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory)
             running.stop()
 
 
+@pytest.fixture(scope="module")
+def prometheus(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A Prometheus with our rules that scrapes the running services every second."""
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("needs Debian's package prometheus: tools/install-servers.sh")
+    folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
+    scraped = {
+        "job_name": "callscope",
+        "static_configs": [
+            {"targets": [up.metrics.removeprefix("http://")], "labels": {"service": "gateway"}}
+        ],
+    }
+    configuration = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(Path("k8s/components/monitoring/prometheus/rules/*.yml").resolve())],
+        "scrape_configs": [scraped],
+    }
+    (folder / "prometheus.yml").write_text(json.dumps(configuration))
+    process = subprocess.Popen(
+        [
+            program,
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--log.level=error",
+        ]
+    )
+    base = f"http://127.0.0.1:{port}"
+    try:
+        assert _becomes_ready(process, f"{base}/-/ready")
+        with httpx.Client(base_url=base, timeout=20) as client:
+            yield client
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
 def free_port() -> int:
     """A port nobody listens on at this moment."""
     with socket.socket() as sock:
@@ -110,14 +162,15 @@ def free_port() -> int:
 
 
 def _wait_until_ready(up: Up) -> None:
+    if not _becomes_ready(up.process, f"{up.metrics}/readyz"):
+        pytest.fail(f"callscope up did not become ready:\n{up.log.read_text()[-3000:]}")
+
+
+def _becomes_ready(process: "subprocess.Popen[bytes]", url: str) -> bool:
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if up.process.poll() is not None:
-            break
-        try:
-            if httpx.get(f"{up.metrics}/readyz").status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            pass
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(url).status_code == httpx.codes.OK:
+                return True
         time.sleep(0.2)
-    pytest.fail(f"callscope up did not become ready:\n{up.log.read_text()[-3000:]}")
+    return False

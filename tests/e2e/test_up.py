@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from callscope.v1 import gateway_pb2, gateway_pb2_grpc
+from tests.e2e.collector import Collector
 from tests.e2e.conftest import Up
+from tests.repo.test_monitoring import QUERIES
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,41 @@ def test_a_bad_recording_is_refused_the_same_way_on_both_doors(up: Up) -> None:
     assert problem["remedy"]
 
 
+def test_a_calls_trace_has_its_id_and_every_stage(
+    up: Up, uploaded: Any, collector: Collector
+) -> None:
+    trace_id = uploaded["id"].replace("-", "")
+    deadline = time.monotonic() + 30  # spans are sent in batches, every few seconds
+    while not (spans := {span.name: span for span in collector.of(trace_id)}).get("call"):
+        assert time.monotonic() < deadline, f"no root among {sorted(spans)}"
+        time.sleep(0.2)
+    whole = spans["call"]
+    assert whole.parent_span_id == b""
+    for stage, rpc in {
+        "transcribe": "Transcriber/Transcribe",
+        "diarize": "Diarizer/Diarize",
+        "score": "Scorer/Score",
+    }.items():
+        served = spans[f"callscope.v1.{rpc}"]
+        assert spans[stage].parent_span_id == whole.span_id
+        assert served.parent_span_id == spans[stage].span_id
+        assert whole.start_time_unix_nano <= spans[stage].start_time_unix_nano
+        assert served.start_time_unix_nano < served.end_time_unix_nano
+    record = httpx.get(f"{up.http}/v1/calls/{uploaded['id']}/record").json()
+    said = {word["text"] for each in record["utterances"] for word in each["words"]}
+    sent = {
+        attribute.value.string_value for span in spans.values() for attribute in span.attributes
+    }
+    assert not said & sent
+
+
+def test_log_lines_of_a_calls_work_name_its_trace(up: Up, uploaded: Any) -> None:
+    lines = [json.loads(line) for line in up.log.read_text().splitlines() if line[:1] == "{"]
+    of_call = [line for line in lines if line.get("call_id") == uploaded["id"]]
+    assert of_call
+    assert {line.get("trace_id") for line in of_call} == {uploaded["id"].replace("-", "")}
+
+
 def test_metrics_carry_the_contracts_names_and_no_ids(up: Up, uploaded: Any) -> None:
     text = httpx.get(f"{up.metrics}/metrics").text
     for name in (
@@ -107,6 +144,25 @@ def test_metrics_carry_the_contracts_names_and_no_ids(up: Up, uploaded: Any) -> 
     ):
         assert name in text
     assert uploaded["id"] not in text
+
+
+def test_every_query_of_rules_and_dashboards_answers_once_a_call_was_scraped(
+    prometheus: httpx.Client, uploaded: Any
+) -> None:
+    assert uploaded
+
+    def ask(query: str) -> Any:
+        answer = prometheus.get("/api/v1/query", params={"query": query})
+        assert answer.status_code == httpx.codes.OK, f"{query}: {answer.text}"
+        return answer.json()["data"]["result"]
+
+    deadline = time.monotonic() + 30
+    while not ask('callscope_calls_total{outcome="done"} > 0'):
+        assert time.monotonic() < deadline, "the services' metrics were not scraped"
+        time.sleep(0.5)
+    for query in QUERIES:
+        ask(query)
+    assert ask('ALERTS{alertstate="firing"}') == []
 
 
 def test_logs_carry_no_customer_words(up: Up, uploaded: Any) -> None:

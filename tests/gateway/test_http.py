@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from callscope.errors import CallscopeError, Overloaded, Unavailable, error_classes
+from services.gateway.access import OPERATOR, Caller
 from services.gateway.call import Call
 from services.gateway.http.app import build_app
 from services.gateway.http.problems import ProblemBody
@@ -95,13 +96,17 @@ class Failing:
 
     error: Exception
 
-    def get(self, _: str) -> Call:
+    def get(self, _: Caller, __: str) -> Call:
         raise self.error
+
+
+async def _anyone(_: str | None) -> Caller:
+    return OPERATOR
 
 
 def answer_of(error: Exception) -> httpx.Response:
     calls: Any = Failing(error)
-    app = build_app(calls, 1)
+    app = build_app(calls, _anyone, 1)
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -3,7 +3,7 @@
 import contextlib
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 from callscope.errors import CallNotFound, InvalidSetting, NotReady, Unavailable
 from callscope.pipeline import AnalyzeOptions, DiarizeOptions, RubricSource, TranscribeOptions
 from callscope.types import MediaInfo, Transcript
-from services.gateway import database
+from services.gateway import audit, database, tables
 from services.gateway.archive import pack, unpack
-from services.gateway.call import CallStatus, Problem, checked_id, new_id
+from services.gateway.call import CallStatus, Lane, Problem, checked_id, new_id
+from services.gateway.journal import Journal
 from services.gateway.ledger import Ledger, NewCall
 from tests.gateway.engines import TRANSCRIPT
 
+MINE, THEIRS = "mine", "theirs"
+ME = "key 1"
 MEDIA = MediaInfo("ab" * 32, 2.0, 8000, 2, "pcm_s16le")
 OPTIONS = AnalyzeOptions(
     rubric=RubricSource(yaml="id: mine"),
@@ -32,17 +35,30 @@ OPTIONS = AnalyzeOptions(
 PROBLEM = Problem("unavailable", "away", "Wait.")
 
 
-def new_call(key: str | None = None) -> NewCall:
+def new_call(key: str | None = None, tenant: str = MINE) -> NewCall:
     call_id = new_id()
-    return NewCall(call_id, f"audio/{call_id}", MEDIA, OPTIONS, {"queue": "ä"}, None, key)
+    return NewCall(
+        id=call_id,
+        tenant=tenant,
+        lane=Lane.BACKFILL,
+        blob=f"audio/{call_id}",
+        media=MEDIA,
+        options=OPTIONS,
+        metadata={"queue": "ä"},
+        started_at=None,
+        idempotency_key=key,
+    )
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/calls.db"
-    else:
-        url = _fresh_database(request.getfixturevalue("postgresql"))
+        return f"sqlite:///{tmp_path}/calls.db"
+    return _fresh_database(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[sa.Engine]:
     engine = database.connect(url)
     database.migrate(engine)
     yield engine
@@ -63,17 +79,27 @@ def ledger(engine: sa.Engine) -> Ledger:
     return Ledger(engine, lambda key: f"file:///store/{key}")
 
 
+@pytest.fixture
+def journal(engine: sa.Engine) -> Journal:
+    return Journal(engine, lambda key: f"file:///store/{key}")
+
+
+def unfinished(journal: Journal) -> list[str]:
+    return [call.id for calls in journal.unfinished(2) for call in calls]
+
+
 def test_what_was_entered_comes_back_equal(ledger: Ledger) -> None:
     new = new_call("key")
     assert ledger.add(new)
-    call = ledger.get(new.id)
+    call = ledger.get(MINE, new.id)
     assert call.status is CallStatus.QUEUED
     assert call.options == OPTIONS
     assert call.recording.metadata == {"queue": "ä"}
     assert call.recording.uri == f"file:///store/{new.blob}"
     assert call.created_at.tzinfo is not None
-    assert ledger.by_key("key") == call
-    assert ledger.blob(new.id) == new.blob
+    assert (call.tenant, call.lane, call.run) == (MINE, Lane.BACKFILL, 1)
+    assert ledger.by_key(MINE, "key") == call
+    assert ledger.blob(MINE, new.id) == new.blob
 
 
 def test_a_key_is_taken_once(ledger: Ledger) -> None:
@@ -83,84 +109,140 @@ def test_a_key_is_taken_once(ledger: Ledger) -> None:
     assert ledger.add(new_call())
 
 
-def test_a_call_moves_on_and_never_back(ledger: Ledger) -> None:
+def test_what_is_anothers_is_not_found_like_what_does_not_exist(
+    ledger: Ledger, journal: Journal
+) -> None:
+    theirs = new_call("key", THEIRS)
+    ledger.add(theirs)
+    journal.keep(theirs.id, "transcribe", TRANSCRIPT)
+    for ask in (ledger.get, ledger.blob, ledger.record):
+        with pytest.raises(CallNotFound) as anothers:
+            ask(MINE, theirs.id)
+        nobodys_id = new_id()
+        with pytest.raises(CallNotFound) as nobodys:
+            ask(MINE, nobodys_id)
+        assert str(anothers.value) == str(nobodys.value).replace(nobodys_id, theirs.id)
+    assert ledger.find(MINE, theirs.id) is None
+    assert ledger.by_key(MINE, "key") is None
+    assert ledger.page(MINE, 9, None, None) == []
+    ledger.remove(MINE, theirs.id, ME)
+    assert ledger.get(THEIRS, theirs.id).tenant == THEIRS
+    assert ledger.add(new_call("key", MINE))
+
+
+def test_a_call_moves_on_and_never_back(ledger: Ledger, journal: Journal) -> None:
     new = new_call()
     ledger.add(new)
-    assert (ledger.unfinished(), ledger.queued()) == ([new.id], 1)
-    ledger.start(new.id)
-    assert (ledger.get(new.id).status, ledger.queued()) == (CallStatus.RUNNING, 0)
-    assert ledger.fail(new.id, PROBLEM)
-    assert not ledger.fail(new.id, replace(PROBLEM, code="internal"))
-    ledger.start(new.id)
-    call = ledger.get(new.id)
+    assert (unfinished(journal), journal.queued()) == ([new.id], 1)
+    journal.start(new.id)
+    assert (ledger.get(MINE, new.id).status, journal.queued()) == (CallStatus.RUNNING, 0)
+    assert journal.fail(new.id, PROBLEM)
+    assert not journal.fail(new.id, replace(PROBLEM, code="internal"))
+    journal.start(new.id)
+    call = ledger.get(MINE, new.id)
     assert (call.status, call.problem) == (CallStatus.FAILED, PROBLEM)
     assert call.updated_at > call.created_at
-    assert ledger.unfinished() == []
+    assert unfinished(journal) == []
+    more = [new_call() for _ in range(5)]
+    for each in more:
+        ledger.add(each)
+    assert unfinished(journal) == sorted(each.id for each in more)
     with pytest.raises(NotReady, match="away"):
-        ledger.record(new.id)
+        ledger.record(MINE, new.id)
 
 
-def test_artifacts_are_kept_and_replaced(ledger: Ledger) -> None:
+def test_artifacts_are_kept_and_replaced(ledger: Ledger, journal: Journal) -> None:
     new = new_call()
     ledger.add(new)
-    assert not ledger.has(new.id, "transcribe")
+    assert not journal.has(new.id, "transcribe")
     with pytest.raises(NotReady):
-        ledger.kept(new.id, "transcribe", Transcript)
-    ledger.keep(new.id, "transcribe", TRANSCRIPT)
-    ledger.keep(new.id, "transcribe", replace(TRANSCRIPT, language="de"))
-    assert ledger.has(new.id, "transcribe")
-    assert ledger.kept(new.id, "transcribe", Transcript).language == "de"
+        journal.kept(new.id, "transcribe", Transcript)
+    journal.keep(new.id, "transcribe", TRANSCRIPT)
+    journal.keep(new.id, "transcribe", replace(TRANSCRIPT, language="de"))
+    assert journal.has(new.id, "transcribe")
+    assert journal.kept(new.id, "transcribe", Transcript).language == "de"
 
 
-def test_nothing_is_kept_for_a_call_that_is_gone(ledger: Ledger, engine: sa.Engine) -> None:
+def test_nothing_is_kept_for_a_call_that_is_gone(
+    ledger: Ledger, journal: Journal, engine: sa.Engine
+) -> None:
     new = new_call()
     ledger.add(new)
-    ledger.keep(new.id, "transcribe", TRANSCRIPT)
-    ledger.remove(new.id)
+    journal.keep(new.id, "transcribe", TRANSCRIPT)
+    ledger.remove(MINE, new.id, ME)
     with pytest.raises(CallNotFound):
-        ledger.keep(new.id, "transcribe", TRANSCRIPT)
+        journal.keep(new.id, "transcribe", TRANSCRIPT)
+    ledger.remove(MINE, new.id, ME)  # again, and nothing more to note
+    (entry,) = audit.entries(engine, MINE, 9)
+    assert (entry.actor, entry.action, entry.subject) == (ME, "delete_call", new.id)
+    assert audit.entries(engine, THEIRS, 9) == []
     with engine.connect() as connection:
         for table in ("calls", "artifacts", "records"):
             count = sa.select(sa.func.count()).select_from(sa.table(table))
             assert connection.scalar(count) == 0
 
 
-def test_pages_follow_each_other_without_gap_or_overlap(ledger: Ledger) -> None:
+def test_pages_follow_each_other_without_gap_or_overlap(ledger: Ledger, journal: Journal) -> None:
     calls = [new_call() for _ in range(7)]
     for new in calls:
         ledger.add(new)
-    ledger.fail(calls[3].id, PROBLEM)
+    journal.fail(calls[3].id, PROBLEM)
     newest_first = sorted((new.id for new in calls), reverse=True)
     seen: list[str] = []
-    while page := ledger.page(3, seen[-1] if seen else None, None):
+    while page := ledger.page(MINE, 3, seen[-1] if seen else None, None):
         seen += [call.id for call in page]
     assert seen == newest_first
-    assert [call.id for call in ledger.page(9, None, CallStatus.FAILED)] == [calls[3].id]
+    assert [call.id for call in ledger.page(MINE, 9, None, CallStatus.FAILED)] == [calls[3].id]
 
 
 @pytest.mark.parametrize("call_id", ["", "1", "not-an-id", "\x00", "'; drop table calls; --"])
 def test_what_is_no_id_is_not_found(ledger: Ledger, call_id: str) -> None:
     with pytest.raises(CallNotFound):
-        ledger.get(call_id)
+        ledger.get(MINE, call_id)
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_model(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
-        differences = compare_metadata(context, database.Base.metadata)
+        differences = compare_metadata(context, tables.Base.metadata)
     assert differences == []
+
+
+def test_a_call_of_an_earlier_version_is_kept(url: str) -> None:
+    engine = database.connect(url)
+    database.migrate(engine, "0001")
+    call_id, now = new_id(), "2026-01-31 09:30:00"
+    columns = {
+        "id": call_id.replace("-", "") if url.startswith("sqlite") else call_id,
+        "tenant": MINE,
+        "status": "queued",
+        "blob": "audio/it",
+        **asdict(MEDIA),
+        "metadata": "{}",
+        "options": "{}",
+        "created_at": now,
+        "updated_at": now,
+    }
+    names = ", ".join(columns)
+    values = ", ".join(f":{name}" for name in columns)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"INSERT INTO calls ({names}) VALUES ({values})"), columns)  # noqa: S608
+    database.migrate(engine)
+    call = Ledger(engine, str).get(MINE, call_id)
+    assert (call.lane, call.run, call.recording.sha256) == (Lane.LIVE, 1, MEDIA.sha256)
+    engine.dispose()
 
 
 def test_migrating_again_changes_nothing(engine: sa.Engine, ledger: Ledger) -> None:
     new = new_call()
     ledger.add(new)
     database.migrate(engine)
-    assert ledger.get(new.id).id == new.id
+    assert ledger.get(MINE, new.id).id == new.id
 
 
 def test_a_database_that_is_away_is_unavailable() -> None:
     engine = database.connect("postgresql+psycopg://nobody@127.0.0.1:9/none")
-    for use in (database.migrate, lambda engine: Ledger(engine, str).get(new_id())):
+    for use in (database.migrate, lambda engine: Ledger(engine, str).get(MINE, new_id())):
         with pytest.raises(Unavailable, match="does not answer"):
             use(engine)
 

@@ -13,7 +13,8 @@ from callscope.errors import Conflict, InvalidSetting
 from callscope.pipeline import AnalyzeOptions
 from callscope.types import MediaInfo
 from services.gateway import database
-from services.gateway.call import new_id
+from services.gateway.access import DEFAULT_TENANT
+from services.gateway.call import Lane, new_id
 from services.gateway.ledger import Ledger, NewCall
 from services.gateway.store import LocalStore
 from tests.gateway.conftest import Up, free_port, gateway_settings, noise, running, send
@@ -45,7 +46,7 @@ def test_a_service_that_stays_away_fails_the_call(
 def test_the_store_is_no_folder_that_senders_may_name(
     start: Callable[..., Up], tmp_path: Path
 ) -> None:
-    up = start(audio_roots=(tmp_path / "data/blobs", tmp_path / "data/blobs/audio"))
+    up = start(audio_roots=(tmp_path / "data/blobs", tmp_path / "data/blobs/default"))
     uri = up.finished(send(up))["recording"]["uri"]
     answer = up.http.post("/v1/calls", json={"uri": uri})
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden_uri")
@@ -108,6 +109,8 @@ def test_a_call_accepted_a_moment_before_the_end_is_not_forgotten(
         like = up.finished(send(up))["recording"]
     new = NewCall(
         id=new_id(),
+        tenant=DEFAULT_TENANT,
+        lane=Lane.LIVE,
         blob="audio/it",
         media=MediaInfo(like["sha256"], 2.0, 8000, 2, "pcm_s16le"),
         options=AnalyzeOptions(),
@@ -177,7 +180,7 @@ def test_recordings_can_live_in_a_bucket(start: Callable[..., Up], bucket: dict[
     call_id = up.upload(audio).json()["id"]
     end = up.finished(call_id)
     assert end["status"] == "done"
-    assert end["recording"]["uri"].startswith("s3://calls/audio/")
+    assert end["recording"]["uri"].startswith("s3://calls/default/audio/")
     url = f"/v1/calls/{call_id}/audio"
     assert up.http.get(url).content == audio
     assert up.http.get(url, headers={"range": "bytes=100-199"}).content == audio[100:200]

@@ -20,7 +20,7 @@ def inbox(tmp_path: Path) -> Iterator[Inbox]:
 
 def test_what_arrives_is_hashed_and_kept_under_its_key(inbox: Inbox, tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "blobs")
-    with inbox.begin("id") as incoming:
+    with inbox.begin("acme", "id") as incoming:
         incoming.write(b"abc")
         incoming.write(b"def")
         incoming.seal()
@@ -39,7 +39,7 @@ def test_what_arrives_is_hashed_and_kept_under_its_key(inbox: Inbox, tmp_path: P
 
 
 def test_one_byte_too_many_is_refused_and_nothing_stays(inbox: Inbox) -> None:
-    with inbox.begin("id") as incoming:
+    with inbox.begin("acme", "id") as incoming:
         incoming.write(b"0123456789")
         with pytest.raises(AudioTooLarge, match="more than 10 bytes"):
             incoming.write(b"!")
@@ -53,7 +53,10 @@ def test_a_full_disk_is_named_and_the_remedy_fits(
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr("os.fsync", no_space)
-    with inbox.begin("id") as incoming, pytest.raises(Unavailable, match="no space") as caught:
+    with (
+        inbox.begin("acme", "id") as incoming,
+        pytest.raises(Unavailable, match="no space") as caught,
+    ):
         incoming.seal()
     assert "Free space" in caught.value.remedy
 

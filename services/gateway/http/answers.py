@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from services.gateway.call import Call, CallStatus
+from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Page
 from services.gateway.submission import Submission
 
@@ -53,6 +53,7 @@ class CallBody(BaseModel):
 
     id: str = Field(description="Its id; later calls have greater ids.", examples=[_ID])
     status: CallStatus = Field(description="Where it stands.")
+    lane: Lane = Field(description="How soon it is wanted: live or backfill.")
     stage: str | None = Field(
         description="The stage at work: transcribe, diarize, dialogue, score or record.",
         examples=["transcribe"],
@@ -70,6 +71,7 @@ class CallBody(BaseModel):
         return cls(
             id=call.id,
             status=call.status,
+            lane=call.lane,
             stage=call.stage,
             progress=call.progress,
             recording=RecordingBody(**recording),

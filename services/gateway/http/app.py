@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callscope import __version__
+from services.gateway.access import Authenticate
 from services.gateway.calls import Calls
 from services.gateway.http.problems import ProblemBody, handle_errors
 from services.gateway.http.routes import build_routes
@@ -25,9 +26,10 @@ Send a recording to `POST /v1/calls`, follow it at `/v1/calls/{id}/events`, and 
 _log = logging.getLogger(__name__)
 
 
-def build_app(calls: Calls, max_audio_bytes: int) -> FastAPI:
-    """The application over `calls`."""
+def build_app(calls: Calls, authenticate: Authenticate, max_audio_bytes: int) -> FastAPI:
+    """The application over `calls`, for those whom `authenticate` knows."""
     app = _App(title="Callscope", version=__version__, description=_DESCRIPTION, redoc_url=None)
+    app.state.authenticate = authenticate
     app.include_router(build_routes(calls, max_audio_bytes))
     handle_errors(app)
     app.add_middleware(RequestLog)

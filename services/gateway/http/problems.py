@@ -60,6 +60,8 @@ def handle_errors(app: FastAPI) -> None:
 async def _ours(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, CallscopeError)  # noqa: S101 - registered for it
     headers = {}
+    if error.http_status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 has a 401 say how
     if error.http_status in _RETRY_STATUSES:
         headers["Retry-After"] = str(math.ceil(error.retry_after or _RETRY_SECONDS))
     body = _body(error.code, error.http_status, error.message, error.remedy, error.details)

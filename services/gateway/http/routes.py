@@ -6,18 +6,20 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from callscope.errors import CallscopeError, InvalidInput, Unavailable
 from callscope.formats import render
 from callscope.record import to_dict, to_json
 from callscope.types import CallRecord
+from services.gateway.access import Caller
 from services.gateway.call import Call, CallStatus
 from services.gateway.calls import DEFAULT_PAGE, MAX_PAGE, Calls
 from services.gateway.http.answers import CallBody, PageBody, UriSubmission
 from services.gateway.http.body import Body
 from services.gateway.http.form import Form
+from services.gateway.http.identity import Who, caller_of
 from services.gateway.http.playback import play
 from services.gateway.http.problems import PROBLEMS
 from services.gateway.submission import IdempotencyKey, Submission
@@ -67,7 +69,7 @@ def _request_body() -> dict[str, Any]:
 
 def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
     """The routes over `calls`."""
-    routes = APIRouter(prefix="/v1", responses=PROBLEMS)
+    routes = APIRouter(prefix="/v1", responses=PROBLEMS, dependencies=[Depends(caller_of)])
 
     @routes.post(
         "/calls",
@@ -78,19 +80,20 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
         openapi_extra={"requestBody": _request_body()},
     )
     async def create(
-        request: Request, response: Response, idempotency_key: _Key = None
+        who: Who, request: Request, response: Response, idempotency_key: _Key = None
     ) -> CallBody:
         """Accepts a recording as a form, as the bytes themselves, or by URI.
 
         The answer comes when the recording is stored durably: from then on it will be analyzed,
         whatever happens to the gateway.
         """
-        call = await _received(calls, request, idempotency_key, max_audio_bytes)
+        call = await _received(calls, who, request, idempotency_key, max_audio_bytes)
         response.headers["Location"] = f"/v1/calls/{call.id}"
         return CallBody.of(call)
 
     @routes.get("/calls", response_model=PageBody, summary="List calls", tags=["calls"])
     def list_calls(
+        who: Who,
         page_size: Annotated[
             int, Query(ge=1, le=MAX_PAGE, description="At most this many.")
         ] = DEFAULT_PAGE,
@@ -100,19 +103,19 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
         status: Annotated[CallStatus | None, Query(description="Only calls that stand so.")] = None,
     ) -> PageBody:
         """Calls, newest first; new ones do not shift the pages that follow."""
-        return PageBody.of(calls.page(page_size, page_token, status))
+        return PageBody.of(calls.page(who, page_size, page_token, status))
 
     @routes.get(
         "/calls/{call_id}", response_model=CallBody, summary="Where a call stands", tags=["calls"]
     )
-    def get_call(call_id: str) -> CallBody:
+    def get_call(who: Who, call_id: str) -> CallBody:
         """The call, without its record."""
-        return CallBody.of(calls.get(call_id))
+        return CallBody.of(calls.get(who, call_id))
 
     @routes.delete("/calls/{call_id}", status_code=204, summary="Remove a call", tags=["calls"])
-    def delete_call(call_id: str) -> None:
+    def delete_call(who: Who, call_id: str) -> None:
         """Stops the call's analysis and removes its audio, transcript and record."""
-        calls.delete(call_id)
+        calls.delete(who, call_id)
 
     @routes.get(
         "/calls/{call_id}/record",
@@ -120,9 +123,9 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
         tags=["results"],
         responses={200: {"model": CallRecord}},
     )
-    def get_record(call_id: str) -> Response:
+    def get_record(who: Who, call_id: str) -> Response:
         """Everything Callscope says about the call; 409 until it is done."""
-        return Response(to_json(calls.record(call_id), None), media_type="application/json")
+        return Response(to_json(calls.record(who, call_id), None), media_type="application/json")
 
     @routes.get(
         "/calls/{call_id}/transcript",
@@ -132,6 +135,7 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
         responses={200: {"content": {media: {} for media in _TRANSCRIPTS.values()}}},
     )
     def get_transcript(
+        who: Who,
         call_id: str,
         form: Annotated[
             Literal["json", "vtt", "srt", "txt"],
@@ -139,7 +143,9 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
         ] = "json",
     ) -> Response:
         """The dialogue by role; 409 until the call is done."""
-        return Response(_transcript(calls.record(call_id), form), media_type=_TRANSCRIPTS[form])
+        return Response(
+            _transcript(calls.record(who, call_id), form), media_type=_TRANSCRIPTS[form]
+        )
 
     @routes.get(
         "/calls/{call_id}/audio",
@@ -156,13 +162,14 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
         },
     )
     def get_audio(
+        who: Who,
         call_id: str,
         wanted: Annotated[
             str | None, Header(alias="Range", description="One range of bytes.")
         ] = None,
     ) -> Response:
         """The recording as it was sent, or a range of its bytes."""
-        return play(calls.audio(call_id), wanted, calls.get(call_id).recording.sha256)
+        return play(calls.audio(who, call_id), wanted, calls.get(who, call_id).recording.sha256)
 
     @routes.get(
         "/calls/{call_id}/events",
@@ -176,9 +183,9 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
             }
         },
     )
-    async def events(call_id: str) -> StreamingResponse:
+    async def events(who: Who, call_id: str) -> StreamingResponse:
         """The call as it stands, then each change, until it is done, has failed or is deleted."""
-        changes = calls.watch(call_id)
+        changes = calls.watch(who, call_id)
         first = await anext(changes)
         return StreamingResponse(
             _events(first, changes),
@@ -189,32 +196,34 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
     return routes
 
 
-async def _received(calls: Calls, request: Request, key: str | None, max_bytes: int) -> Call:
+async def _received(
+    calls: Calls, who: Caller, request: Request, key: str | None, max_bytes: int
+) -> Call:
     """Take in what the request carries, by its content type."""
     body = Body(request)
     try:
-        return await _taken_in(calls, request, body, key, max_bytes)
+        return await _taken_in(calls, who, request, body, key, max_bytes)
     except CallscopeError:
         await body.discard()
         raise
 
 
 async def _taken_in(
-    calls: Calls, request: Request, body: Body, key: str | None, max_bytes: int
+    calls: Calls, who: Caller, request: Request, body: Body, key: str | None, max_bytes: int
 ) -> Call:
     content_type = request.headers.get("content-type", "")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == "application/json":
         recording = UriSubmission.read(await body.json())
-        return await asyncio.to_thread(calls.submit, recording.uri, recording, key)
+        return await asyncio.to_thread(calls.submit, who, recording.uri, recording, key)
     body.check_length(max_bytes)
     if media_type == "multipart/form-data":
         form = Form(content_type)
         audio = form.audio(body.chunks())
-        return await calls.upload(audio, lambda: Submission.read(dict(form.fields)), key)
+        return await calls.upload(who, audio, lambda: Submission.read(dict(form.fields)), key)
     if media_type.startswith(("audio/", "video/")) or media_type == "application/octet-stream":
         submission = Submission.read(dict(request.query_params))
-        return await calls.upload(body.chunks(), lambda: submission, key)
+        return await calls.upload(who, body.chunks(), lambda: submission, key)
     raise InvalidInput(
         f"the Content-Type {media_type[:100]!r} carries no recording",
         remedy="Send multipart/form-data, application/json, audio/* or application/octet-stream.",

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from services.gateway.database import Base
+from services.gateway.tables import Base
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)

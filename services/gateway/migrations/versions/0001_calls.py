@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from services.gateway.database import UtcDateTime
+from services.gateway.tables import UtcDateTime
 
 revision = "0001"
 down_revision = None
