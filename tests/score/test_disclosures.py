@@ -160,7 +160,7 @@ def test_a_script_read_out_counts_though_its_chief_word_was_misheard(engine: Sco
         ("customer", "Somebody stole money from my account."),
         ("agent", unread),
     ]
-    assert result(engine, "bank_never_ask", lines).status is DisclosureStatus.MISSING
+    assert result(engine, "bank_never_ask", lines).status is not DisclosureStatus.DELIVERED
 
 
 def test_purposes_alone_are_no_notice(engine: ScoreEngine) -> None:
