@@ -220,7 +220,8 @@ class Deadline:
 class Disclosure:
     """A statement that must be made, element by element.
 
-    Required when all events of `required_when` are heard; always, where it names none. `ordered`
+    Required when all events of `required_when` are heard; always, where it names none. `script` is
+    the text that agents read out: all but word for word, it is every element at once. `ordered`
     asks for the elements in the order given; `after` names disclosures that must come before this
     one. Faster than `rushed_above` words a minute, nobody takes it in (comprehension falls off
     beyond some 250: Foulke & Sticht, "Review of research on the intelligibility and
@@ -235,6 +236,7 @@ class Disclosure:
     speaker: Literal["agent"] = "agent"
     deadline: Deadline | None = None
     required_when: tuple[Id, ...] = ()
+    script: Text | None = None
     ordered: bool = False
     after: tuple[Id, ...] = ()
     rushed_above: Annotated[float, Field(ge=100, le=1000)] = 250

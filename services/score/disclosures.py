@@ -103,10 +103,19 @@ def _said(
             near = Span(passage.start - CLOSE, passage.end + CLOSE)
             dependent[place] = Wanted(element[place], near)
     found |= _found(dependent, required, finder, lambda done: progress(0.5 + done / 2))
-    return [
+    said = [
         tuple(found.get((d, e)) for e in range(len(each.elements)))
         for d, each in enumerate(disclosures)
     ]
+    return [_read_out(*each, finder) for each in zip(disclosures, said, strict=True)]
+
+
+def _read_out(disclosure: Disclosure, said: Passages, finder: PassageFinder) -> Passages:
+    """What was not found by itself, in the script where that was read out."""
+    if disclosure.script is None or all(map(_given, said)):
+        return said
+    script = finder.read_out(disclosure.script)
+    return said if script is None else tuple(p if _given(p) else script for p in said)
 
 
 def _found(

@@ -8,6 +8,7 @@ are tried first, whose vectors are known; where none is clear, windows of 4, 7, 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,9 @@ PROMISING = 0.25  # cosine from which a sentence may hold a wording
 SPELLED = 0.60  # or share of a wording's letters found in it, in order
 CHANCE = 0.15  # the allowance: a share of 0.75 is worth a cosine of 0.60
 READ_OUT = 0.17  # share of a wording's words that may differ where it was read out: one in six
+MISREAD = 0.22  # share of a script's words that may be wrong: one in ten is, on a poor line
+RESEMBLING = 60.0  # share of a script's letters, in percent, found in what may hold it
+SLACK = 2  # words that may be lost from a script, or added
 ALIKE = 88.0  # ratio from which two words are the same but for recognition
 
 Floats = npt.NDArray[np.float32]
@@ -97,6 +101,28 @@ class PassageFinder:
             _best(self._scored(each.element, spans, vectors))
             for each, spans in zip(wanted, windows, strict=True)
         )
+
+    def read_out(self, script: str) -> Passage | None:
+        """Where a script was read out all but word for word; None where it was not.
+
+        Half of it is not enough, and words that turn the meaning around must be there.
+        """
+        wanted = tokens(script)
+        turning = lexicon.NEGATIONS.intersection(wanted)
+        passages = []
+        for utterance in self.reading.utterances:
+            if utterance.role is not self.role:
+                continue
+            each = [_plain([word]).split() for word in utterance.words]
+            if fuzz.partial_ratio(" ".join(wanted), " ".join(chain(*each))) < RESEMBLING:
+                continue  # most utterances, and far cheaper than every window of them
+            for start, end in _around(len(each), len(wanted)):
+                heard = list(chain(*each[start:end]))
+                wrong = Levenshtein.distance(wanted, heard) / len(wanted)
+                if wrong <= MISREAD and turning.issubset(heard):
+                    words = utterance.words[start:end]
+                    passages.append(Passage(utterance.index, words, 1 - wrong))
+        return _best(passages)
 
     def _rows(self, near: Span | None) -> Iterator[int]:
         for row, finding in enumerate(self.reading.findings):
@@ -164,6 +190,14 @@ def _spans(first: int, last: int, end: int, sizes: Sequence[int]) -> Iterator[tu
     for size in sizes:
         for start in range(first, last, max(1, size // 4)):
             yield start, min(start + size, end)
+
+
+def _around(words: int, wanted: int) -> Iterator[tuple[int, int]]:
+    """Windows of about the wanted length in so many words."""
+    for start in range(words):
+        for size in range(max(1, wanted - SLACK), wanted + SLACK + 1):
+            if start + size <= words:
+                yield start, start + size
 
 
 def _plain(words: Sequence[Word]) -> str:

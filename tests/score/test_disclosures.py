@@ -149,6 +149,20 @@ def test_one_word_in_ten_misheard_is_forgiven(engine: ScoreEngine, seed: int) ->
     assert result(engine, "mini_miranda", lines).status is DisclosureStatus.DELIVERED
 
 
+def test_a_script_read_out_counts_though_its_chief_word_was_misheard(engine: ScoreEngine) -> None:
+    said = "This call may be monitored or accorded for quality and training purposes."
+    assert recording(engine, said.replace("monitored", "motored")).status is (
+        DisclosureStatus.DELIVERED
+    )
+    unread = "We will ask you for your full password or your one time passcode."
+    lines: list[Line] = [
+        ("agent", "First Oak Bank, fraud team."),
+        ("customer", "Somebody stole money from my account."),
+        ("agent", unread),
+    ]
+    assert result(engine, "bank_never_ask", lines).status is not DisclosureStatus.DELIVERED
+
+
 def test_purposes_alone_are_no_notice(engine: ScoreEngine) -> None:
     """An element that counts only with another is looked for only beside it."""
     assert recording(engine, "For quality purposes, can I have your name?").evidence == ()
