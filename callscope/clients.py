@@ -1,6 +1,8 @@
 """The stages as gRPC clients: what `callscope.pipeline`'s Protocols ask for, over the wire."""
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +34,9 @@ from callscope.v1 import (
 from callscope.wire import from_proto, to_proto
 
 __all__ = ["RemoteDiarizer", "RemoteScorer", "RemoteTranscriber", "RubricSummary"]
+
+
+_SILENCE = 60.0  # seconds; services send their progress every second, also while a call waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +81,17 @@ class _Remote:
         What `progress` raises cancels the call.
         """
         stream = method(request, timeout=self._timeout, metadata=_metadata())
-        try:
-            for kind, content in _events(stream):
-                if kind != "progress":
-                    return content
-                progress(content.done)
-        except grpc.RpcError as error:
-            raise from_rpc_error(error, self._target) from None
-        finally:
-            stream.cancel()
+        with _unless_silent(stream) as heard:
+            try:
+                for kind, content in _events(stream):
+                    if kind != "progress":
+                        return content
+                    heard()
+                    progress(content.done)
+            except grpc.RpcError as error:
+                raise from_rpc_error(error, self._target) from None
+            finally:
+                stream.cancel()
         raise DeadlineExceeded(f"{self._target} ended its answer without a result")
 
 
@@ -162,6 +169,32 @@ def _metadata() -> tuple[tuple[str, str], ...]:
     identity = call_id.get()
     named = ((CALL_ID_METADATA, identity),) if identity else ()
     return (*named, *tracing.metadata())
+
+
+@contextlib.contextmanager
+def _unless_silent(stream: Any) -> Iterator[Callable[[], None]]:
+    """Cancel a stream of which nothing is heard for too long; calling what is given says it was.
+
+    Services speak every second. A stream whose server died in the wrong moment may say nothing
+    until the deadline, which is hours away.
+    """
+    heard, over = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while heard.wait(_SILENCE):
+            if over.is_set():
+                return
+            heard.clear()
+        stream.cancel()
+
+    watcher = threading.Thread(target=watch, name="silence", daemon=True)
+    watcher.start()
+    try:
+        yield heard.set
+    finally:
+        over.set()
+        heard.set()
+        watcher.join()
 
 
 def _events(stream: Any) -> Iterator[tuple[str, Any]]:

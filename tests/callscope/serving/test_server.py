@@ -98,6 +98,25 @@ def test_progress_arrives_before_the_result(servicer: Servicer, client: RemoteDi
     assert seen == [0.25, 0.25, 1.0]  # it never falls
 
 
+def test_a_stream_that_falls_silent_is_given_up(
+    servicer: Servicer, client: RemoteDiarizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callscope.clients._SILENCE", 0.3)  # shorter than the heartbeat
+    go_on = threading.Event()
+
+    def work(progress: Callable[[float], None]) -> Diarization:
+        go_on.wait(10)
+        progress(1.0)
+        return RESULT
+
+    servicer.work = work
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        client.diarize(AUDIO, DiarizeOptions(), lambda _: None)
+    assert time.monotonic() - began < 5
+    go_on.set()
+
+
 def test_connections_are_renewed_and_a_call_outlives_its_own(
     servicer: Servicer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
