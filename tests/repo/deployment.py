@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SERVICES: Mapping[str, type[ServiceSettings]] = {
     kind.service: kind
     for kind in SETTINGS
-    if kind.service != "models"  # a command, no service
+    if kind.service not in ("models", "client")  # commands, no services
 }
 Document: TypeAlias = dict[str, Any]
 
