@@ -1,13 +1,10 @@
 """Stretches go to the speakers they sound like, however long the call is."""
 
-import time
-
 import numpy as np
-import pytest
 
 from services.diarize.clustering import SpeakerRange
 from services.diarize.embedding import Embeddings
-from services.diarize.speakers import name_turns, telling_pieces
+from services.diarize.speakers import name_turns
 from services.diarize.stretches import Piece, Stretch
 
 
@@ -37,18 +34,3 @@ def test_a_stretch_without_a_clean_piece_is_not_the_speaker_beside_it() -> None:
     turns = name_turns(stretches, embeddings, SpeakerRange(1, 4))
     (found,) = [turn for turn in turns if (turn.start, turn.end) == (0.5, 1.5)]
     assert found.speaker == "speaker_1"
-
-
-@pytest.mark.parametrize("short", [0.4, 3.0], ids=["short pieces", "long pieces"])
-def test_naming_takes_time_in_proportion_to_the_call(short: float) -> None:
-    def seconds(turns: int) -> float:
-        stretches, embeddings = conversation(turns, short)
-        pieces = telling_pieces(stretches)
-        assert len(pieces) == turns
-        began = time.process_time()
-        name_turns(stretches, embeddings, SpeakerRange(1, 4))
-        return time.process_time() - began
-
-    seconds(50)
-    # 8 times as long: a comparison of all pieces with all would take 64 times as long.
-    assert seconds(2000) < 24 * max(seconds(250), 0.01)
