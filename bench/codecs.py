@@ -1,7 +1,7 @@
 """Calls as telephone lines and recorders keep them: each channel once in each codec.
 
-    python -m bench.codecs FOLDER... --out /tmp/codecs
-    python -m bench.speech /tmp/codecs/* --systems callscope-transcribe --runs 1 \\
+    python -m bench.codecs FOLDER... --out ~/codecs
+    python -m bench.speech ~/codecs/* --systems callscope-transcribe --runs 1 \\
         --out bench/results/codecs.json
 
 Every channel of every recording with words per channel becomes a mono file at 8 kHz (G.722 at
