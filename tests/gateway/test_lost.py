@@ -56,6 +56,19 @@ def test_a_call_whose_steps_could_not_be_kept_goes_on_when_they_can(alone: Up) -
     assert alone.engines.ended == {"transcribe": 1, "diarize": 1, "score": 1}
 
 
+def test_a_call_whose_kept_steps_are_not_ours_fails_and_says_so(start: Callable[..., Up]) -> None:
+    up = start(takeover_seconds=SILENCE, max_concurrent=2)
+    up.engines.behaviors["transcribe"] = gate = Gate()
+    call_id = send(up)
+    assert gate.reached.wait(10)
+    with workflows(up) as tables:  # as a later version might leave it, and then a kill
+        tables.execute(sa.text("UPDATE operation_outputs SET function_name = 'begin'"))
+        tables.execute(sa.text("UPDATE workflow_status SET status = 'ENQUEUED', owner_xid = NULL"))
+    end = up.finished(call_id)
+    gate.opened.set()
+    assert (end["status"], end["problem"]["code"]) == ("failed", "internal")
+
+
 def test_a_call_at_work_is_left_in_peace_however_long_it_takes(alone: Up) -> None:
     alone.engines.behaviors["score"] = gate = Gate()
     call_id = send(alone)
