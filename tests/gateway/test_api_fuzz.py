@@ -56,12 +56,11 @@ def test_no_made_up_request_is_answered_with_a_fault(up: Up) -> None:
 
 @pytest.mark.parametrize("place", ["form", "query"])
 def test_any_metadata_is_accepted_as_it_is_or_refused(up: Up, place: str) -> None:
-    audio = noise(0.2)
 
     @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True)
     @given(st.dictionaries(st.text(max_size=70), st.text(max_size=40), max_size=4))
     def send(metadata: dict[str, str]) -> None:
-        text = json.dumps(metadata)
+        audio, text = noise(0.2), json.dumps(metadata)
         if place == "form":
             answer = up.upload(audio, metadata=text)
         else:

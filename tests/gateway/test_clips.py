@@ -33,9 +33,10 @@ def test_seconds_are_heard_with_a_little_around_them_on_both_doors(up: Up) -> No
 
 
 def test_one_party_is_heard_on_their_channel_alone(up: Up) -> None:
-    call_id = up.upload(noise(), agent_channel="0").json()["id"]
+    audio = noise()
+    call_id = up.upload(audio, agent_channel="0").json()["id"]
     up.finished(call_id)
-    whole = decode(io.BytesIO(noise()), AudioLimits()).samples
+    whole = decode(io.BytesIO(audio), AudioLimits()).samples
     found = up.http.get(f"/v1/calls/{call_id}/record").json()["participants"]
     for party in found:
         url = f"/v1/calls/{call_id}/clip?start=0&end=2&voice={party['role']}"

@@ -210,7 +210,7 @@ def test_audio_that_is_erased_leaves_the_record_readable(start: Callable[..., Up
     old = "00000000-0000-7000-8000-" + call_id[-12:]
     with engine.begin() as connection:  # as if it had been accepted in 1970
         connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-        for table in ("records", "artifacts"):
+        for table in ("records", "artifacts", "behaviors", "disclosures", "call_texts"):
             connection.execute(
                 sa.text(f"UPDATE {table} SET call_id = :old WHERE call_id = :new"),  # noqa: S608
                 {"old": old.replace("-", ""), "new": call_id.replace("-", "")},

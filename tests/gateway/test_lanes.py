@@ -20,7 +20,11 @@ BACKLOG = 150
 def test_live_calls_pass_a_backlog(
     start: Callable[..., Up], request: pytest.FixtureRequest, engines: Engines, database: str
 ) -> None:
-    url = {} if database == "sqlite" else {"database_url": request.getfixturevalue("postgresql")}
+    url = (
+        {}
+        if database == "sqlite"
+        else {"database_url": request.getfixturevalue("fresh_postgresql")}
+    )
     up = start(max_concurrent=2, backfill_concurrent=1, **url)
     begun: list[str] = []
 
@@ -29,13 +33,12 @@ def test_live_calls_pass_a_backlog(
         begun.append("stage")
 
     engines.behaviors["transcribe"] = work
-    audio = noise(0.2)
     with ThreadPoolExecutor(8) as pool:
-        backlog = list(pool.map(lambda _: _send(up, audio, "backfill"), range(BACKLOG)))
+        backlog = list(pool.map(lambda _: _send(up, noise(0.2), "backfill"), range(BACKLOG)))
     waits = []
     for _ in range(5):
         sent = time.monotonic()
-        assert up.finished(_send(up, audio, "live"))["status"] == "done"
+        assert up.finished(_send(up, noise(0.2), "live"))["status"] == "done"
         waits.append(time.monotonic() - sent)
     waiting = sum(_status(up, call_id) == "queued" for call_id in backlog)
     assert waiting > BACKLOG / 2, "the backlog was over before it could be in anybody's way"
@@ -49,8 +52,8 @@ def test_each_lane_has_places_of_its_own(start: Callable[..., Up], engines: Engi
     backfill = [_send(up, noise(0.2), "backfill") for _ in range(4)]
     eventually(lambda: engines.begun["transcribe"] == 2)
     live = [_send(up, noise(0.2), "live") for _ in range(2)]
-    eventually(lambda: _status(up, live[0]) == "running")
-    assert engines.begun["transcribe"] == 3
+    eventually(lambda: engines.begun["transcribe"] == 3)
+    assert _status(up, live[0]) == "running"
     assert [_status(up, call_id) for call_id in (live[1], *backfill[2:])] == ["queued"] * 3
     gate.opened.set()
     for call_id in (*backfill, *live):

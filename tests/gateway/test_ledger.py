@@ -23,6 +23,7 @@ from services.gateway.journal import Journal
 from services.gateway.ledger import Ledger, NewCall
 from services.gateway.query import CallQuery, PageQuery
 from tests.gateway.engines import TRANSCRIPT
+from tests.gateway.records import record
 
 MINE, THEIRS = "mine", "theirs"
 ME = "key 1"
@@ -209,6 +210,7 @@ def test_a_call_of_an_earlier_version_is_kept(url: str) -> None:
     engine = database.connect(url)
     database.migrate(engine, "0001")
     call_id, now = new_id(), "2026-01-31 09:30:00"
+    kept = record(call_id)
     columns = {
         "id": call_id.replace("-", "") if url.startswith("sqlite") else call_id,
         "tenant": MINE,
@@ -226,12 +228,12 @@ def test_a_call_of_an_earlier_version_is_kept(url: str) -> None:
         connection.execute(sa.text(f"INSERT INTO calls ({names}) VALUES ({values})"), columns)  # noqa: S608
         connection.execute(
             sa.insert(tables.RecordRow).values(
-                call_id=call_id, version=1, content=b"record", created_at=datetime.now(UTC)
+                call_id=call_id, version=1, content=pack(kept), created_at=datetime.now(UTC)
             )
         )
     database.migrate(engine)
     with engine.connect() as connection:
-        assert connection.scalar(sa.select(tables.RecordRow.content)) == b"record"
+        assert connection.scalar(sa.select(tables.RecordRow.content)) == pack(kept)
     call = Ledger(engine, str).get(MINE, call_id)
     assert (call.lane, call.run, call.recording.sha256) == (Lane.LIVE, 1, MEDIA.sha256)
     engine.dispose()

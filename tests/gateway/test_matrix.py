@@ -38,7 +38,15 @@ ROUTES: Mapping[str, Permission] = {
     "GET /v1/calls/{call_id}/audio": Permission.READ,
     "GET /v1/calls/{call_id}/events": Permission.FOLLOW,
     "POST /v1/calls/{call_id}/retry": Permission.MANAGE,
+    "GET /v1/calls/{call_id}/clip": Permission.READ,
+    "GET /v1/calls/{call_id}/records": Permission.READ,
+    "GET /v1/calls/{call_id}/diff": Permission.READ,
+    "POST /v1/calls/{call_id}/rescore": Permission.REVIEW,
+    "POST /v1/rescorings": Permission.REVIEW,
+    "GET /v1/rescorings/{rescoring_id}": Permission.READ,
+    "DELETE /v1/rescorings/{rescoring_id}": Permission.REVIEW,
     "GET /v1/calls/{call_id}/vcon": Permission.READ,
+    "GET /v1/schemas/record": Permission.FOLLOW,
     "GET /v1/exports": Permission.READ,
     "GET /v1/arrivals": Permission.READ,
     "POST /v1/arrivals/{arrival_id}/retry": Permission.MANAGE,
@@ -63,6 +71,13 @@ RPCS: Mapping[str, Permission] = {
     "WatchCall": Permission.FOLLOW,
     "ListCalls": Permission.READ,
     "GetRecord": Permission.READ,
+    "GetClip": Permission.READ,
+    "ListRecords": Permission.READ,
+    "DiffRecords": Permission.READ,
+    "RescoreCall": Permission.REVIEW,
+    "RescoreCalls": Permission.REVIEW,
+    "GetRescoring": Permission.READ,
+    "CancelRescoring": Permission.REVIEW,
     "DeleteCall": Permission.MANAGE,
     "GetVcon": Permission.READ,
     "ExportRecords": Permission.READ,
@@ -89,10 +104,24 @@ BODIES: Mapping[str, Callable[[], dict[str, Any]]] = {
     "POST /v1/webhooks": lambda: {"json": {"url": WEBHOOK}},
     "PATCH /v1/webhooks/{webhook_id}": lambda: {"json": {}},
     "PUT /v1/retention": lambda: {"json": {"audio_days": None, "record_days": None}},
+    "GET /v1/calls/{call_id}/clip": lambda: {"params": {"start": 0, "end": 1}},
+    "GET /v1/calls/{call_id}/diff": lambda: {"params": {"before": 1, "after": 1}},
+    "POST /v1/calls/{call_id}/rescore": lambda: {"json": {}},
+    "POST /v1/rescorings": lambda: {"json": {}},
 }
 WEBHOOK = "https://8.8.8.8/"  # public; nothing is ever told to it here
 OWN_TOKEN = {"POST /v1/bucket-events"}  # for a bucket's server, which has no API key
-NOT_CALLS = ("Webhook", "Arrival", "Deliver")  # RPCs whose ids are those of other things
+FIELDS: Mapping[str, dict[str, Any]] = {  # that requests need besides
+    "CreateWebhook": {"url": WEBHOOK},
+    "GetClip": {"start": 0, "end": 1},
+    "DiffRecords": {"before": 1, "after": 1},
+}
+NOT_CALLS = (
+    "Webhook",
+    "Arrival",
+    "Deliver",
+    "Rescoring",
+)  # RPCs whose ids are those of other things
 CALL_FIELDS = ("id", "call_id")  # of requests, that name a call
 
 OPERATIONS = sorted(ROUTES)
@@ -139,12 +168,10 @@ class House:
         method = METHODS[name]
         kind = getattr(pb, method.input_type.name)
         named = [field.name for field in method.input_type.fields if field.name in CALL_FIELDS]
-        request: Any = kind(**dict.fromkeys(named, call_id))
+        request: Any = kind(**dict.fromkeys(named, call_id), **FIELDS.get(name, {}))
         if name == "SubmitCall":
             (root,) = self.up.settings.audio_roots
             request.uri = (root / "acme/call.wav").as_uri()
-        if name == "CreateWebhook":
-            request.url = WEBHOOK
         if method.client_streaming:
             request = parts(noise(0.2))
         metadata = () if secret is None else (("authorization", f"Bearer {secret}"),)

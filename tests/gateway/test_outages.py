@@ -77,7 +77,8 @@ def test_a_store_that_is_away_refuses_clearly_and_loses_nothing(
 ) -> None:
     wire = line(int(bucket["s3_endpoint"].rpartition(":")[2]))
     up = start(**bucket | {"s3_endpoint": f"127.0.0.1:{wire.port}"})
-    before = up.finished(send(up))["id"]
+    audio = noise()
+    before = up.finished(up.upload(audio).json()["id"])["id"]
     wire.cut()
     assert "bucket" in refused(up)["detail"]
     time.sleep(AWAY)
@@ -86,7 +87,7 @@ def test_a_store_that_is_away_refuses_clearly_and_loses_nothing(
     assert up.http.get(f"/v1/calls/{before}/record").is_success  # what needs no store goes on
     assert up.files() == []
     wire.mend()
-    assert up.http.get(f"/v1/calls/{before}/audio").content == noise()
+    assert up.http.get(f"/v1/calls/{before}/audio").content == audio
     assert up.finished(send(up))["status"] == "done"
     assert len(up.http.get("/v1/calls").json()["calls"]) == 2
 

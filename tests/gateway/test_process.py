@@ -158,8 +158,8 @@ def test_two_gateways_of_one_name_do_not_share_a_folder(start: Callable[..., Up]
         start()
 
 
-def test_everything_works_on_postgresql(start: Callable[..., Up], postgresql: str) -> None:
-    up = start(database_url=postgresql)
+def test_everything_works_on_postgresql(start: Callable[..., Up], fresh_postgresql: str) -> None:
+    up = start(database_url=fresh_postgresql)
     audio = noise(seed=11)
     header = {"Idempotency-Key": "key"}
     ids = {

@@ -28,6 +28,8 @@ _CALL = {
     "problem": None,
     "created_at": "2026-01-31T08:35:02.118Z",
     "updated_at": "2026-01-31T08:35:03.480Z",
+    "external_id": "pbx-20260131-00417",
+    "notes": [],
 }
 _RESCORING = {
     "id": _RESCORING_ID,
@@ -60,6 +62,9 @@ _SCHEMAS: dict[str, Any] = {
 _PARAMETERS = {
     "call_id": ("The call's id.", _CALL_ID),
     "rescoring_id": ("The order's id.", _RESCORING_ID),
+    "arrival_id": ("The arrival's id.", "01980a4e-1b30-7f41-9c5a-31d2f7a9e502"),
+    "webhook_id": ("The webhook's id.", "01980a4d-7e12-7a08-b3c4-9d61c0e2f717"),
+    "delivery_id": ("The delivery's id.", "01980a4f-05aa-7c93-8d7e-2f40b6a1c35d"),
 }
 """What a path's parameter is, and an example."""
 

@@ -21,6 +21,17 @@ from services.gateway.pages import DEFAULT_PAGE, MAX_PAGE
 __all__ = ["build_inbound_routes"]
 
 _ID = "01980a4e-2f7c-7c7d-9d52-0a6f3f0c8b11"
+_NOTIFICATION = {
+    "Records": [
+        {
+            "eventName": "s3:ObjectCreated:Put",
+            "s3": {
+                "bucket": {"name": "inbox"},
+                "object": {"key": "billing%2Fa-17.wav", "eTag": "9b2cf535f27731c9", "size": 417},
+            },
+        }
+    ]
+}
 
 
 class ArrivalBody(BaseModel):
@@ -57,7 +68,14 @@ def build_inbound_routes(desk: InboundDesk) -> tuple[APIRouter, APIRouter]:
         prefix="/v1", responses=PROBLEMS, tags=["inbound"], dependencies=[Depends(caller_of)]
     )
 
-    @door.post("/bucket-events", status_code=204, summary="Tell of new objects")
+    @door.post(
+        "/bucket-events",
+        status_code=204,
+        summary="Tell of new objects",
+        openapi_extra={
+            "requestBody": {"content": {"application/json": {"example": _NOTIFICATION}}}
+        },
+    )
     async def bucket_events(
         request: Request,
         authorization: Annotated[
