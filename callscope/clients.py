@@ -2,13 +2,14 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
-from callscope.errors import DeadlineExceeded
+from callscope.errors import DeadlineExceeded, Unavailable
 from callscope.pipeline import DiarizeOptions, Progress, RubricSource, TranscribeOptions
 from callscope.serving import tracing
 from callscope.serving.channel import connect
@@ -36,6 +37,7 @@ from callscope.wire import from_proto, to_proto
 __all__ = ["RemoteDiarizer", "RemoteScorer", "RemoteTranscriber", "RubricSummary"]
 
 
+_PAUSES = (0.2, 0.4, 0.8)  # seconds; a service that is started anew is back after more
 _SILENCE = 60.0  # seconds; services send their progress every second, also while a call waits
 
 
@@ -69,11 +71,17 @@ class _Remote:
         self._channel.close()
 
     def _call(self, method: Any, request: Any) -> Any:
-        """One unary call."""
-        try:
-            return method(request, timeout=self._timeout, metadata=_metadata())
-        except grpc.RpcError as error:
-            raise from_rpc_error(error, self._target) from None
+        """One unary call, tried again for a moment where the service is not there."""
+        pauses = iter(_PAUSES)
+        while True:
+            try:
+                return method(request, timeout=self._timeout, metadata=_metadata())
+            except grpc.RpcError as rpc_error:
+                error = from_rpc_error(rpc_error, self._target)
+            pause = next(pauses, None)
+            if pause is None or not isinstance(error, Unavailable):
+                raise error
+            time.sleep(pause)
 
     def _last(self, method: Any, request: Any, progress: Progress) -> Any:
         """Follow a stream: report its progress, return its last event's content.

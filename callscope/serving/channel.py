@@ -1,4 +1,8 @@
-"""Channels to other services: every pod gets its share, and what can pass is tried again."""
+"""Channels to other services: every pod gets its share, and one that comes back is found soon.
+
+What fails is tried again by who called, never by gRPC: where a call under gRPC's `retryPolicy` is
+cancelled or late in a pause between attempts, it may never end (github.com/grpc/grpc/issues/41036).
+"""
 
 import json
 
@@ -11,21 +15,8 @@ MESSAGE_OPTIONS = (
     ("grpc.max_receive_message_length", _MESSAGE_BYTES),
     ("grpc.max_send_message_length", _MESSAGE_BYTES),
 )
-_SERVICE_CONFIG = {
-    "loadBalancingConfig": [{"round_robin": {}}],
-    "methodConfig": [
-        {
-            "name": [{}],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.2s",
-                "maxBackoff": "2s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ],
-}
+_SERVICE_CONFIG = json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})
+_RECONNECT_MS = 2_000  # gRPC's own pauses grow to two minutes
 
 
 def connect(target: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.Channel:
@@ -35,7 +26,8 @@ def connect(target: str, credentials: grpc.ChannelCredentials | None = None) -> 
     """
     options = [
         *MESSAGE_OPTIONS,
-        ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+        ("grpc.service_config", _SERVICE_CONFIG),
+        ("grpc.max_reconnect_backoff_ms", _RECONNECT_MS),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
     ]

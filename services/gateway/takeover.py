@@ -2,8 +2,9 @@
 
 Each says every few seconds that it lives. A workflow that is running under a name which has not
 said so for a while goes back into its queue, where any gateway finds it. All times are the
-database's, so that clocks need not agree. Should the owner live after all, both work on the call:
-steps are idempotent, and the first to finish it wins.
+database's, so that clocks need not agree. What runs under a living name and is not at work there,
+since the database failed after its claim, goes back likewise. Should the owner live after all,
+both work on the call: steps are idempotent, and the first to finish it wins.
 """
 
 import logging
@@ -32,7 +33,7 @@ class Watch:
         engine: the database that the gateways share.
         executor_id: this gateway's name.
         dead_after: seconds of silence after which a gateway counts as dead.
-        take_over: puts back what runs under other names than the living ones'; says how many.
+        take_over: puts back what nobody works on, given the living ones' names; says how many.
         recover: sees to it that every unfinished call is in a queue.
     """
 

@@ -11,12 +11,14 @@ import logging
 import random
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeAlias, Unpack
 
+import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, StepOptions, StepReservation
 from dbos import error as dbos_error
 
@@ -50,6 +52,10 @@ Outcome: TypeAlias = dict[str, Any] | None
 """None, or the fields of the `Problem` that stopped the call."""
 
 
+class _Interrupted(BaseException):  # what is no Exception DBOS does not keep as the outcome
+    """The workflow's own tables failed: it goes on later, from the last step that they kept."""
+
+
 class Workflows:
     """The calls' workflows. DBOS is one to a process, and so is this.
 
@@ -74,6 +80,9 @@ class Workflows:
         self._stages = stages
         self._journal = journal
         self._board = board
+        self._name = settings.executor_id
+        self._here = Counter[str]()  # by workflow: one that lost its claim may still be ending
+        self._idle: set[str] = set()  # at the last look
 
     def start(self) -> None:
         """Begin to work on what is queued, and on what an earlier process left. Blocking."""
@@ -115,11 +124,19 @@ class Workflows:
         DBOS.cancel_workflow(lanes.workflow_id(call))
 
     def take_over(self, living: Collection[str]) -> int:
-        """Put back into their queues what runs under other names than these; how many."""
+        """Put back into their queues what nobody works on; how many.
+
+        That is what runs under other names than these, and what runs under ours but at two looks
+        in a row not here: its claim was written and it never began, or it was `_Interrupted`.
+        """
         running = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        ours = {each.workflow_id for each in running if each.executor_id == self._name}
+        idle = {identity for identity in ours if not self._here[identity]}
+        lost = idle & self._idle
+        self._idle = idle - lost
         orphans: dict[str | None, list[str]] = {}
         for each in running:
-            if each.executor_id not in living:
+            if each.executor_id not in living or each.workflow_id in lost:
                 orphans.setdefault(each.queue_name, []).append(each.workflow_id)
         for queue, ids in orphans.items():
             DBOS.resume_workflows(ids, queue_name=queue)
@@ -143,7 +160,7 @@ class Workflows:
             "name": lanes.APPLICATION,
             "system_database_url": self._database_url,
             "application_version": lanes.VERSION,
-            "executor_id": self._settings.executor_id,
+            "executor_id": self._name,
             "serializer": DBOSPortableJSONSerializer(),
             "log_level": "WARNING",
             "enable_otlp": False,
@@ -152,22 +169,37 @@ class Workflows:
     async def _analyze(self, call_id: str) -> None:
         """The workflow. Its steps do not raise: what went wrong is their result."""
         logged_call.set(call_id)
-        stages = self._stages
+        identity = str(DBOS.workflow_id)
+        self._here[identity] += 1
         try:
-            problem = (
-                await self._step("start", call_id, stages.start)
-                or await self._listen(call_id)
-                or await self._step(SCORE, call_id, stages.score)
-                or await self._step(RECORD, call_id, stages.record)
-            )
-            if problem is not None:
-                fail = partial(stages.fail, Problem(**problem))
-                # Nothing else could say that the call failed, so this is tried until it works.
-                await self._step("fail", call_id, fail, max_attempts=sys.maxsize)
-            outcome = CallStatus.DONE if problem is None else CallStatus.FAILED
-            tracing.whole_call(call_id, outcome, arrived_at(call_id), datetime.now(UTC))
+            await self._advance(call_id)
+        except sa.exc.SQLAlchemyError as error:
+            _log.warning("workflow interrupted: its tables do not take what is done")
+            raise _Interrupted from error
+        except Exception:
+            # DBOS will not run it again, and nobody else would say that the call failed.
+            await asyncio.to_thread(self._journal.fail, call_id, _ABANDONED)
+            raise
         finally:
+            self._here[identity] -= 1
+            self._here += Counter()  # without those at zero
             self._board.clear(call_id)
+
+    async def _advance(self, call_id: str) -> None:
+        """From the first step that is not over yet to the record."""
+        stages = self._stages
+        problem = (
+            await self._step("start", call_id, stages.start)
+            or await self._listen(call_id)
+            or await self._step(SCORE, call_id, stages.score)
+            or await self._step(RECORD, call_id, stages.record)
+        )
+        if problem is not None:
+            fail = partial(stages.fail, Problem(**problem))
+            # Nothing else could say that the call failed, so this is tried until it works.
+            await self._step("fail", call_id, fail, max_attempts=sys.maxsize)
+        outcome = CallStatus.DONE if problem is None else CallStatus.FAILED
+        tracing.whole_call(call_id, outcome, arrived_at(call_id), datetime.now(UTC))
 
     async def _listen(self, call_id: str) -> Outcome:
         """Transcribe and diarize side by side; the first problem stops the other."""

@@ -91,6 +91,8 @@ def killing(
         done[process] = lambda stage=stage: landscape.results(stage).total()  # type: ignore[misc]
     due = dict.fromkeys(done, 3)
     while not over.wait(chance.uniform(0.05, 0.5)):
+        for each in done:
+            assert each.alive, each.tail()
         ready = [each for each in done if each.listening and done[each]() >= due[each]]
         if ready:
             victim = chance.choice(ready)
