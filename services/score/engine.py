@@ -5,15 +5,14 @@ from typing import Literal
 
 import torch
 
-from callscope.errors import ModelDamaged
 from callscope.models import ModelStore
 from callscope.pipeline import Progress, RubricSource
 from callscope.rubric import Rubric
 from callscope.types import Metrics, ModelInfo, Role, Scorecard, Utterance
+from services.score.classifier import ActClassifier
 from services.score.disclosures import check_disclosures
 from services.score.encoder import Encoder
 from services.score.events import hear
-from services.score.heads import Heads
 from services.score.judge import Case
 from services.score.library import RubricLibrary
 from services.score.passages import PassageFinder
@@ -22,6 +21,8 @@ from services.score.scorecard import assemble
 from services.score.wordings import WordingsCache
 
 __all__ = ["ScoreEngine"]
+
+ENCODER = "minilm-l6"  # whose vectors find what means the same as a wording
 
 
 class ScoreEngine:
@@ -34,7 +35,7 @@ class ScoreEngine:
         threads: CPU threads; 0 leaves PyTorch's choice.
 
     Raises:
-        ModelMissing, ModelDamaged: the encoder's files, or heads trained on others.
+        ModelMissing, ModelDamaged: the encoder's files, or a classifier trained on others.
         Unavailable: no such device.
     """
 
@@ -48,16 +49,12 @@ class ScoreEngine:
         if threads:
             torch.set_num_threads(threads)
         self._library = library
-        heads = Heads.read()
-        located = models.locate(heads.encoder)
-        if located.digest != heads.encoder_digest:
-            raise ModelDamaged(
-                f"the act heads were trained on another {located.name} than the one installed"
-            )
+        located = models.locate(ENCODER)
         self._encoder = Encoder(located.folder, device)
-        self._reader = Reader(self._encoder, heads)
+        classifier = ActClassifier(models, device=self._encoder.device)
+        self._reader = Reader(self._encoder, classifier)
         self._wordings = WordingsCache(self._encoder)
-        self.models = (ModelInfo("score", located.name, located.digest), heads.model)
+        self.models = (ModelInfo("score", located.name, located.digest), classifier.model)
 
     def warm_up(self) -> None:
         """Embed the wordings of the known rubrics, so that the first call need not wait."""
