@@ -50,9 +50,9 @@ def test_the_other_speakers_acts_are_undecided() -> None:
     assert not said.by_agent
 
 
-@pytest.mark.parametrize("line", ["z Hello.", "c", "ee! Hello."])
+@pytest.mark.parametrize("line", ["z Hello.", "c", "e; Hello."])
 def test_a_line_that_cannot_be_read_is_quoted(line: str) -> None:
-    with pytest.raises(ValueError, match=line.replace("!", "")):
+    with pytest.raises(ValueError, match=line):
         list(corpus.parse(line, "here"))
 
 
