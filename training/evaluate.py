@@ -32,7 +32,7 @@ from training.examples import bare
 from training.network import tokenizer
 from training.train import ENCODER, THREADS, build
 
-__all__ = ["EMPATHY", "QUESTION", "act_probabilities", "main"]
+__all__ = ["EMPATHY", "QUESTION", "REFLECTION", "act_probabilities", "main"]
 
 EMPATHY = (
     AgentAct.EMOTIONAL_ACKNOWLEDGEMENT,
