@@ -17,6 +17,9 @@ from training.network import Network, tokenizer
 from training.train import build
 
 pytest.importorskip("peft")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing`:FutureWarning"
+)  # peft's
 
 BLOCK = """
 >R My phone is dead.
