@@ -17,7 +17,8 @@ from training.network import Network, tokenizer
 from training.train import build
 
 pytest.importorskip("peft")
-pytestmark = pytest.mark.filterwarnings(
+# peft calls what transformers renamed
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
     "ignore:`is_gradient_checkpointing`:FutureWarning"
 )  # peft's
 
