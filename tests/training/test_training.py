@@ -19,8 +19,6 @@ from training.train import build
 pytest.importorskip("peft")
 # peft calls what transformers renamed
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
-    "ignore:`is_gradient_checkpointing`:FutureWarning"
-)  # peft's
 
 BLOCK = """
 >R My phone is dead.
