@@ -10,42 +10,26 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from training.network import Lengths, Network, Pair, collate
 
-__all__ = ["Data", "Examples", "Recipe", "predict", "run"]
+__all__ = ["Data", "Recipe", "predict", "run"]
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-class Examples(Protocol):
-    """What is learned from."""
-
-    @property
-    def pairs(self) -> Sequence[Pair]:
-        """Every pair as it is written."""
-
-    def batch(
-        self, places: Sequence[int], chance: random.Random
-    ) -> tuple[list[Pair], torch.Tensor]:
-        """The pairs at `places`, varied by chance if need be, and a row of targets for each."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
-    """Pairs that are learned as they are; what is in `targets` is between the task and its loss."""
+    """What is learned from; what is in `targets` is between the task and its loss."""
 
     pairs: Sequence[Pair]
     targets: torch.Tensor
 
-    def batch(
-        self, places: Sequence[int], chance: random.Random
-    ) -> tuple[list[Pair], torch.Tensor]:
+    def batch(self, places: Sequence[int]) -> tuple[list[Pair], torch.Tensor]:
         """The pairs at `places` and their targets."""
-        del chance
         return [self.pairs[place] for place in places], self.targets[list(places)]
 
 
@@ -64,7 +48,7 @@ class Recipe:
 def run(
     network: Network,
     tokens: Any,
-    data: Examples,
+    data: Data,
     loss: Loss,
     recipe: Recipe,
     checkpoint: Path,
@@ -80,8 +64,7 @@ def run(
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * _share(step, len(plan))
         torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout, the same after a resume
-        chance = random.Random(recipe.seed * 1_000_003 + step)  # noqa: S311 - nothing secret
-        pairs, targets = data.batch(plan[step], chance)
+        pairs, targets = data.batch(plan[step])
         with torch.autocast("cpu", torch.bfloat16):
             logits = network(collate(pairs, tokens, recipe.lengths))
         value = loss(logits.float(), targets)

@@ -62,11 +62,6 @@ class Encoder:
         self._model = model.to(self._device).eval()
 
     @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return self._device
-
-    @property
     def dimensions(self) -> int:
         """Length of a vector."""
         return int(self._model.config.hidden_size)

@@ -5,14 +5,15 @@ from typing import Literal
 
 import torch
 
+from callscope.errors import ModelDamaged
 from callscope.models import ModelStore
 from callscope.pipeline import Progress, RubricSource
 from callscope.rubric import OwnAct, Rubric
 from callscope.types import Metrics, ModelInfo, Role, Scorecard, Utterance
-from services.score.classifier import ActClassifier
 from services.score.disclosures import check_disclosures
 from services.score.encoder import Encoder
 from services.score.events import hear
+from services.score.heads import Heads
 from services.score.judge import Case
 from services.score.library import RubricLibrary
 from services.score.own_acts import OwnActs, OwnHead, find
@@ -24,8 +25,6 @@ from services.score.second_opinion import Judge, compared
 from services.score.wordings import WordingsCache
 
 __all__ = ["ScoreEngine"]
-
-ENCODER = "minilm-l6"  # whose vectors find what means the same as a wording
 
 
 class ScoreEngine:
@@ -39,7 +38,7 @@ class ScoreEngine:
         second: another judge, whose disagreement sends a call to review; None for none.
 
     Raises:
-        ModelMissing, ModelDamaged: the encoder's files, or a classifier trained on others.
+        ModelMissing, ModelDamaged: the encoder's files, or heads trained on others.
         Unavailable: no such device.
     """
 
@@ -54,14 +53,18 @@ class ScoreEngine:
         if threads:
             torch.set_num_threads(threads)
         self._library = library
-        located = models.locate(ENCODER)
+        heads = Heads.read()
+        located = models.locate(heads.encoder)
+        if located.digest != heads.encoder_digest:
+            raise ModelDamaged(
+                f"the act heads were trained on another {located.name} than the one installed"
+            )
         self._encoder = Encoder(located.folder, device)
-        classifier = ActClassifier(models, device=self._encoder.device)
-        self._reader = Reader(self._encoder, classifier)
+        self._reader = Reader(self._encoder, heads)
         self._wordings = WordingsCache(self._encoder)
         self._second = second
         self.own_acts = OwnActs(self._encoder, located.digest, library.folder)
-        self.models = (ModelInfo("score", located.name, located.digest), classifier.model)
+        self.models = (ModelInfo("score", located.name, located.digest), heads.model)
 
     def warm_up(self) -> None:
         """Embed the wordings of the known rubrics, so that the first call need not wait."""

@@ -6,7 +6,7 @@ A score is the sum of its parts, between 0 and 100:
 - metrics: `points` in full at `full_at`, none at `none_at`, on a straight line between;
 - penalties: `points` off for each sentence that shows one of the acts, `at_most` in all.
 
-A sentence shows an act from probability `FOUND`. The same probabilities, taken as independent, give
+A sentence shows an act from probability 0.5. The same probabilities, taken as independent, give
 each possible score its probability; the confidence in an outcome is the sum over its scores.
 """
 

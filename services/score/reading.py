@@ -6,21 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from callscope.acts import AgentAct, CustomerAct
+from callscope.acts import AgentAct
 from callscope.dialogue import live_start
 from callscope.pipeline import Progress
 from callscope.types import Role, Utterance
 from services.score import names
-from services.score.classifier import ActClassifier, Pair
 from services.score.encoder import Encoder
+from services.score.features import Context
+from services.score.heads import HeadGroup, Heads, Speaker
 from services.score.sentences import Sentence, split
 
 __all__ = ["FOUND", "Finding", "Reader", "Reading", "settled"]
 
-FOUND = 0.35
-"""From this probability an act counts as found. Probabilities are calibrated, and where a mistake
-of either kind costs the same F1, the best place to decide lies below one half (Lipton et al. 2014);
-`python -m training.calibrate` prints where it lies on sentences not trained on."""
+FOUND = 0.5
+"""From this probability an act counts as found: where training placed each head's decision."""
 
 NAMED = 0.95  # the rule for name use is rarely wrong
 DECIMALS = 4  # below what differs between machines
@@ -75,24 +74,23 @@ class Reading:
 
 
 class Reader:
-    """Reads conversations with an encoder and the classifier of acts."""
+    """Reads conversations with an encoder and the heads trained on it."""
 
-    def __init__(self, encoder: Encoder, classifier: ActClassifier) -> None:
+    def __init__(self, encoder: Encoder, heads: Heads) -> None:
         self._encoder = encoder
-        self._classifier = classifier
+        self._heads = heads
 
     def read(self, utterances: Sequence[Utterance], progress: Progress) -> Reading:
         """Split, embed, and find the acts."""
         sentences = split(utterances)
         vectors = self._encoder.encode([sentence.text for sentence in sentences], progress)
         probabilities: list[dict[str, float]] = [{} for _ in sentences]
-        rows = [i for i, each in enumerate(sentences) if _spoken_by(each, *_ACTS_OF)]
-        pairs = [Pair(_before(sentences, row), sentences[row].text) for row in rows]
-        found = self._classifier.probabilities(pairs)
-        for row, values in zip(rows, found, strict=True):
-            acts = _ACTS_OF[sentences[row].role]
-            each = zip(self._classifier.acts, map(float, values), strict=True)
-            probabilities[row] = settled({act: value for act, value in each if act in acts})
+        for role, speaker in _HEADED:
+            rows = [i for i, each in enumerate(sentences) if _headed(each, role)]
+            contexts = [_context(sentences, vectors, i) for i in rows]
+            found = _probabilities(self._heads.groups[speaker], sentences, vectors, rows, contexts)
+            for row, each in zip(rows, found, strict=True):
+                probabilities[row] = each
         _add_name_use(sentences, probabilities)
         findings = tuple(map(Finding, sentences, probabilities))
         return Reading(tuple(utterances), findings, vectors)
@@ -111,14 +109,25 @@ _HELPING = frozenset(
     }
 )
 
-_ACTS_OF: Mapping[Role, frozenset[str]] = {
-    Role.AGENT: frozenset(AgentAct),
-    Role.CUSTOMER: frozenset(CustomerAct),
-}
+_HEADED: tuple[tuple[Role, Speaker], ...] = ((Role.AGENT, "agent"), (Role.CUSTOMER, "customer"))
 
 
-def _spoken_by(sentence: Sentence, *roles: Role) -> bool:
-    return sentence.role in roles and not sentence.backchannel
+def _headed(sentence: Sentence, role: Role) -> bool:
+    return sentence.role is role and not sentence.backchannel
+
+
+def _probabilities(
+    group: HeadGroup,
+    sentences: Sequence[Sentence],
+    vectors: Floats,
+    rows: list[int],
+    contexts: list[Context],
+) -> list[dict[str, float]]:
+    texts = [sentences[row].text for row in rows]
+    found = group.probabilities(vectors[rows], texts, contexts)
+    return [
+        settled({act: float(p) for act, p in zip(group.acts, row, strict=True)}) for row in found
+    ]
 
 
 def settled(found: dict[str, float]) -> dict[str, float]:
@@ -134,21 +143,25 @@ def settled(found: dict[str, float]) -> dict[str, float]:
     }
 
 
-def _before(sentences: Sequence[Sentence], row: int) -> str:
+def _context(sentences: Sequence[Sentence], vectors: Floats, row: int) -> Context:
     """What the customer said in their last turn before an agent's sentence."""
     if sentences[row].role is not Role.AGENT:
-        return ""
-    said: list[str] = []
-    for sentence in reversed(sentences[:row]):
-        if _spoken_by(sentence, Role.CUSTOMER):
-            said.append(sentence.text)
-        elif said and _spoken_by(sentence, Role.AGENT):
+        return Context()
+    said: list[int] = []
+    for before in range(row - 1, -1, -1):
+        sentence = sentences[before]
+        if _headed(sentence, Role.CUSTOMER):
+            said.append(before)
+        elif said and _headed(sentence, Role.AGENT):
             break
-    return " ".join(reversed(said))
+    if not said:
+        return Context()
+    text = " ".join(sentences[place].text for place in reversed(said))
+    return Context(text, float((vectors[said] @ vectors[row]).max()))
 
 
 def _add_name_use(sentences: Sequence[Sentence], probabilities: list[dict[str, float]]) -> None:
     known = names.customer_names(sentences)
     for sentence, found in zip(sentences, probabilities, strict=True):
-        if _spoken_by(sentence, Role.AGENT):
+        if _headed(sentence, Role.AGENT):
             found[AgentAct.NAME_USE] = NAMED if names.uses_name(sentence.text, known) else 0.0

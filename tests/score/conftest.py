@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from callscope.models import ModelStore
-from services.score.classifier import ActClassifier
 from services.score.encoder import Encoder
 from services.score.engine import ScoreEngine
+from services.score.heads import Heads
 from services.score.library import RubricLibrary
 from services.score.reading import Reader
 
@@ -28,10 +28,5 @@ def encoder(models: ModelStore) -> Encoder:
 
 
 @pytest.fixture(scope="session")
-def classifier(models: ModelStore) -> ActClassifier:
-    return ActClassifier(models)
-
-
-@pytest.fixture(scope="session")
-def reader(encoder: Encoder, classifier: ActClassifier) -> Reader:
-    return Reader(encoder, classifier)
+def reader(encoder: Encoder) -> Reader:
+    return Reader(encoder, Heads.read())

@@ -14,7 +14,6 @@ from services.score.points import (
     outcome_probability,
     part_of,
 )
-from services.score.reading import FOUND
 
 ANY = (AgentAct.APOLOGY,)
 THRESHOLDS = Thresholds(delivered=70, partial=35)
@@ -37,10 +36,10 @@ def test_penalties_add_up_to_their_limit() -> None:
     assert [part_of(rule, [0.9] * found)[0] for found in range(4)] == [0, -30, -60, -70]
 
 
-def test_an_act_counts_from_where_it_is_found() -> None:
+def test_an_act_counts_from_one_half() -> None:
     rule = ActPoints(ANY, points=100)
-    assert part_of(rule, [FOUND - 0.01])[0] == 0
-    assert part_of(rule, [FOUND])[0] == 100
+    assert part_of(rule, [0.4999])[0] == 0
+    assert part_of(rule, [0.5])[0] == 100
 
 
 @pytest.mark.parametrize(("value", "points"), [(0, 40), (1, 20), (2, 0), (5, 0), (-1, 40)])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from callscope.models import ModelStore
-from services.score.classifier import ActClassifier
+from training.evaluate import ActFinder
 
 
 @pytest.fixture(scope="session")
@@ -14,5 +14,5 @@ def models(models_dir: Path) -> ModelStore:
 
 
 @pytest.fixture(scope="session")
-def classifier(models: ModelStore) -> ActClassifier:
-    return ActClassifier(models)
+def finder(models: ModelStore) -> ActFinder:
+    return ActFinder.of(models)

@@ -6,7 +6,7 @@ import pytest
 
 from callscope.acts import AgentAct, CustomerAct
 from callscope.models import load_manifest
-from services.score.classifier import ActClassifier
+from services.score.heads import Heads
 from training import corpus
 from training.corpus import ACTS, Item, Part
 
@@ -76,10 +76,8 @@ def test_every_act_of_the_vocabulary_is_learned_but_name_use() -> None:
     assert set(ACTS) == {*AgentAct, *CustomerAct} - {AgentAct.NAME_USE}
 
 
-def test_the_shipped_weights_were_trained_on_this_corpus_and_encoder(
-    classifier: ActClassifier,
-) -> None:
-    described = classifier.description
-    assert described["corpus_digest"] == corpus.digest(), "see training/README.md"
-    assert described["encoder_digest"] == load_manifest()[described["encoder"]].digest
-    assert classifier.acts == ACTS
+def test_the_shipped_weights_were_trained_on_this_corpus_and_encoder() -> None:
+    heads = Heads.read()
+    assert heads.corpus_digest == corpus.digest(), "run `python -m training.heads`"
+    assert heads.encoder_digest == load_manifest()[heads.encoder].digest
+    assert (*heads.groups["agent"].acts, *heads.groups["customer"].acts) == ACTS

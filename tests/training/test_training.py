@@ -1,74 +1,53 @@
-"""Training on a handful of sentences, with the real encoder."""
+"""Fitting the heads, training on a field's table, and the command that measures both."""
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from callscope.models import ModelStore
-from services.score.classifier import LENGTHS, ActClassifier, Pair
-from training import acts, corpus, evaluate, loop
-from training.acts import ActExamples
-from training.calibrate import platt
-from training.export import export
-from training.loop import Recipe
-from training.network import Network, tokenizer
-from training.train import build
+from services.score.encoder import Encoder
+from services.score.heads import Heads
+from training import corpus, evaluate, field, heads, train
+from training.corpus import Item, Part
+from training.network import Pair
 
-pytest.importorskip("peft")
-# peft calls what transformers renamed
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
-
-BLOCK = """
->R My phone is dead.
-e Oh no, how awful.
-c What's your number?
-f So the phone is dead.
-- It is blue.
-"""
-ITEMS = tuple(corpus.parse(BLOCK, "here"))
-RECIPE = Recipe(epochs=3, rate=1e-3, layer_rate=1e-3, batch=2, lengths=LENGTHS, seed=1)
+EPITOME = (
+    "sp_id,rp_id,seeker_post,response_post,ER,IP,EX\n"
+    "a,b,I am sad,I hear you,1,2,0\n"
+    "c,d,My cat ran away,Where was she last?,0,0,2\n"
+    "e,f,It rains,Okay,0,0,0\n"
+    "g,h,Nobody calls,That must be lonely,2,1,0\n"
+)
 
 
-def trained(models: ModelStore, checkpoint: Path, stops: bool = False) -> Network:
-    folder = models.locate("minilm-l6").folder
-    done = False
-    while not done:
-        torch.manual_seed(1)
-        network = build("acts", folder)
-        examples = ActExamples.of(ITEMS)
-        minutes = 0.0 if stops else float("inf")  # 0: stop after every step
-        done = loop.run(
-            network, tokenizer(folder), examples, acts.loss, RECIPE, checkpoint, minutes
-        )
-    return network
-
-
-def test_the_same_seed_gives_the_same_weights_and_a_stop_changes_nothing(
-    models: ModelStore, tmp_path: Path
-) -> None:
-    once = export(trained(models, tmp_path / "a.pt"), "minilm-l6", "digest")
-    again = export(trained(models, tmp_path / "b.pt"), "minilm-l6", "digest")
-    resumed = export(trained(models, tmp_path / "c.pt", stops=True), "minilm-l6", "digest")
-    assert once == again == resumed
-
-
-def test_what_is_exported_judges_as_what_was_trained(models: ModelStore, tmp_path: Path) -> None:
-    network = trained(models, tmp_path / "a.pt")
+def fitted(models: ModelStore, items: tuple[Item, ...], monkeypatch: pytest.MonkeyPatch) -> bytes:
     located = models.locate("minilm-l6")
-    file = tmp_path / "acts.safetensors"
-    file.write_bytes(export(network, located.name, located.digest))
-    pairs = [Pair(item.customer, item.text) for item in ITEMS]
-    expected = loop.predict(network, tokenizer(located.folder), pairs, LENGTHS).numpy()
-    assert ActClassifier(models, file).logits(pairs) == pytest.approx(expected, abs=5e-3)
+    monkeypatch.setattr(corpus, "load", lambda: items)
+    monkeypatch.setattr(heads, "FOLDS", 2)
+    return heads.train(Encoder(located.folder, "cpu"), located.name, located.digest)
 
 
-def test_platt_scaling_lowers_overconfidence() -> None:
-    logits = torch.tensor([4.0, 4.0, 4.0, -4.0, -4.0, -4.0] * 20)
-    labels = torch.tensor([1.0, 1.0, 0.0, 0.0, 0.0, 1.0] * 20)
-    slope, shift = platt(logits, labels)
-    assert slope * 4 + shift == pytest.approx(0.69, abs=0.1)  # the logit of 2/3
+@pytest.fixture
+def some() -> tuple[Item, ...]:
+    """Enough of the corpus to fit in seconds."""
+    return corpus.load()[::25]
+
+
+def test_the_same_corpus_gives_the_same_bytes_whatever_is_in_the_test_part(
+    models: ModelStore,
+    some: tuple[Item, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learned = tuple(item for item in some if corpus.part_of(item) is not Part.TEST)
+    once, again = fitted(models, some, monkeypatch), fitted(models, learned, monkeypatch)
+    assert once == again
+    file = tmp_path / "heads.safetensors"
+    file.write_bytes(once)
+    assert Heads.read(file).corpus_digest == corpus.digest()
 
 
 def test_evaluate_prints_the_metrics_of_the_files_columns(
@@ -89,13 +68,26 @@ def test_evaluate_prints_the_metrics_of_the_files_columns(
 
 
 def test_the_field_tables_are_read_by_their_columns(tmp_path: Path) -> None:
-    from training import field
-
     file = tmp_path / "epitome.csv"
-    file.write_text(
-        "sp_id,rp_id,seeker_post,response_post,ER,IP,EX\na,b,I am sad,I hear you,1,2,0\n",
-        encoding="utf-8",
-    )
+    file.write_text(EPITOME, encoding="utf-8")
     table = field.read(field.FIELD["epitome"], file)
-    assert table.pairs == [Pair("I am sad", "I hear you")]
-    assert table.targets.tolist() == [[1, 2, 0]]
+    assert table.pairs[0] == Pair("I am sad", "I hear you")
+    assert table.targets[0].tolist() == [1, 2, 0]
+
+
+def test_a_stopped_run_ends_with_the_same_weights_and_can_be_measured(
+    models_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "epitome.csv"
+    file.write_text(EPITOME, encoding="utf-8")
+    common = ["--task", "epitome", "--data", str(file), "--models", str(models_dir)]
+    whole, parts = tmp_path / "whole.pt", tmp_path / "parts.pt"
+    train.main([*common, "--all", "--out", str(whole)])
+    capsys.readouterr()
+    for _ in range(train.EPOCHS):  # a step an epoch; no minutes: stop after every step
+        train.main([*common, "--all", "--out", str(parts), "--minutes", "0"])
+    assert capsys.readouterr().out.endswith(": done\n")
+    one, other = (torch.load(each, weights_only=True)["network"] for each in (whole, parts))
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    evaluate.main([*common, "--model", str(whole)])
+    assert json.loads(capsys.readouterr().out)["items"] == 4

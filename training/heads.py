@@ -1,0 +1,275 @@
+"""Train the linear heads that the score service ships.
+
+    python -m training.heads [--models .models] [--out services/score/heads.safetensors]
+
+Logistic regression on the frozen encoder's sentence vectors, hand-made features and word n-grams,
+from the parts of `training.corpus` that train and calibrate; the test part is never looked at.
+Each item is seen twice, as written and without punctuation and case, so that the heads do not
+lean on what recognizers drop; agent sentences without a customer's words before them borrow some,
+so that unrelated words before a sentence mean nothing. Five-fold cross-validation, grouped by the
+customer's words, places each head's decision at its best F1 and sets the slope of its
+probabilities (Platt 1999). Deterministic: the same corpus gives the same bytes.
+"""
+
+import argparse
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.numpy import save
+
+from callscope.acts import AgentAct
+from callscope.models import ModelStore
+from services.score import features
+from services.score.encoder import Encoder
+from services.score.features import Context
+from services.score.heads import SHIPPED, Speaker
+from services.score.sentences import split_text
+from training import corpus
+from training.corpus import AGENT_CODES, Item, Part
+from training.examples import bare
+
+__all__ = ["contexts", "main", "train"]
+
+ENCODER = "minilm-l6"
+FOLDS = 5
+SEED = 2024
+RARE = 3  # an n-gram in fewer items is left out
+BORROWED = 0.5  # share of agent items without a customer's words that borrow some
+STRENGTH = 1.0  # inverse of the L2 penalty
+# How loudly each kind of feature may speak; found by cross-validated log-likelihood.
+EMBEDDING_SCALE, HAND_SCALE, NGRAM_SCALE = 4.0, 1.0, 1.5
+PLATEAU = 0.02  # how far below the best F1 a cut is as good
+# Acts that cost an agent points are decided for precision.
+ACCUSING, CAUTION = frozenset({AgentAct.DISMISSIVE, AgentAct.BLAMING}), 0.5
+
+Array = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+Figures = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """What is fitted; a row is a sentence.
+
+    `dense` is (sentences, embedding and hand-made features), `sparse` (sentences, n-grams): few
+    of them are in a sentence. `labels` is (sentences, acts), NaN for unknown; `fold` says in which
+    fold each sentence is held out, `dimensions` where the embedding ends.
+    """
+
+    acts: tuple[str, ...]
+    vocabulary: dict[str, int]
+    dense: Array
+    sparse: Array
+    labels: Array
+    fold: npt.NDArray[np.int64]
+    dimensions: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """A fitted linear map from features to logits."""
+
+    weights: Array
+    bias: Array
+
+    def __call__(self, data: Data, chosen: npt.NDArray[np.bool_]) -> Array:
+        """Logits of the chosen rows, (rows, acts)."""
+        width = data.dense.shape[1]
+        logits: Array = data.dense[chosen] @ self.weights[:width] + self.bias
+        return logits + data.sparse[chosen] @ self.weights[width:]
+
+
+def main() -> None:
+    """Train, print the cross-validated figures, write the weights."""
+    parser = argparse.ArgumentParser(description="Train the heads of the score service.")
+    parser.add_argument("--models", type=Path, default=Path(".models"))
+    parser.add_argument("--out", type=Path, default=SHIPPED)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)  # sums in one order, however many cores there are
+    model = ModelStore(arguments.models).locate(ENCODER)
+    arguments.out.write_bytes(train(Encoder(model.folder, "cpu"), model.name, model.digest))
+
+
+def train(encoder: Encoder, name: str, digest: str) -> bytes:
+    """The content of the weights file; `name` and `digest` say which encoder it goes with."""
+    tensors: dict[str, npt.NDArray[np.float32] | npt.NDArray[np.uint8]] = {}
+    description: dict[str, object] = {
+        "encoder": name,
+        "encoder_digest": digest,
+        "corpus_digest": corpus.digest(),
+    }
+    speakers: tuple[Speaker, ...] = ("agent", "customer")
+    for speaker in speakers:
+        data = prepare(speaker, encoder)
+        linear, figures = calibrate(fit(data, data.fold >= 0), cross_validate(data), data)
+        tensors[f"{speaker}.weights"] = linear.weights.astype(np.float32)
+        tensors[f"{speaker}.bias"] = linear.bias.astype(np.float32)
+        description[speaker] = {
+            "acts": data.acts,
+            "vocabulary": list(data.vocabulary),
+            "cross_validation": figures,
+        }
+        print(f"{speaker}: {len(data.labels)} sentences, {len(linear.weights)} features")
+        for act, each in figures.items():
+            print(f"  {act:26} F1 {each['f1']:.2f}  of {each['examples']:.0f} sentences")
+    # Inside a tensor: the order of the format's own metadata is not fixed.
+    text = json.dumps(description, sort_keys=True).encode()
+    tensors["description"] = np.frombuffer(text, dtype=np.uint8)
+    return save(tensors)
+
+
+def prepare(speaker: Speaker, encoder: Encoder) -> Data:
+    """The features and labels of one speaker's items, each as written and bare."""
+    columns = slice(None, len(AGENT_CODES)) if speaker == "agent" else slice(len(AGENT_CODES), None)
+    items = [
+        item
+        for item in corpus.load()
+        if corpus.part_of(item) is not Part.TEST and item.by_agent == (speaker == "agent")
+    ]
+    pairs = [pair for item in _with_context(items) for pair in (item, _bare(item))]
+    counts = Counter(gram for item in items for gram in features.ngrams(item.text))
+    grams = sorted(gram for gram, count in counts.items() if count >= RARE)
+    vocabulary = {gram: place for place, gram in enumerate(grams)}
+    texts = [pair.text for pair in pairs]
+    vectors = encoder.encode(texts, lambda _: None)
+    near = contexts(encoder, vectors, [pair.customer for pair in pairs])
+    rows = features.matrix(vectors, texts, near, vocabulary).astype(np.float64)
+    width = encoder.dimensions + features.HAND_FEATURES
+    return Data(
+        corpus.ACTS[columns],
+        vocabulary,
+        rows[:, :width],
+        rows[:, width:],
+        np.array([pair.labels[columns] for pair in pairs]),
+        np.repeat(np.array([_fold(item) for item in items]), 2),
+        encoder.dimensions,
+    )
+
+
+def contexts(encoder: Encoder, vectors: Floats, said: Sequence[str]) -> list[Context]:
+    """For each row of `vectors`, what the customer said before it, "" for nothing."""
+    parts = [split_text(text) for text in said]
+    flat = encoder.encode([part for each in parts for part in each], lambda _: None)
+    ends = np.cumsum([len(each) for each in parts])
+    return [
+        Context(text, float((flat[end - len(each) : end] @ vector).max())) if each else Context()
+        for text, each, end, vector in zip(said, parts, ends, vectors, strict=True)
+    ]
+
+
+def _with_context(items: Sequence[Item]) -> list[Item]:
+    chance = random.Random(SEED)  # noqa: S311 - nothing secret
+    lenders = sorted({item.customer for item in items if item.customer})
+    return [
+        item
+        if item.customer or not item.by_agent or chance.random() > BORROWED
+        else replace(item, customer=chance.choice(lenders))
+        for item in items
+    ]
+
+
+def _bare(item: Item) -> Item:
+    return replace(item, text=bare(item.text), customer=bare(item.customer))
+
+
+def _fold(item: Item) -> int:
+    """By the customer's words, so that what answers them is held out together."""
+    key = f"fold {item.customer or item.text}".lower()
+    return hashlib.sha256(key.encode()).digest()[0] % FOLDS
+
+
+def fit(data: Data, chosen: npt.NDArray[np.bool_]) -> Linear:
+    """Logistic regression of every act on the chosen rows; unknown labels leave no loss."""
+    mean, scale = _scales(data, data.dense[chosen])
+    x = torch.from_numpy((data.dense[chosen] - mean) * scale)
+    grams = torch.from_numpy(data.sparse[chosen] * NGRAM_SCALE).to_sparse()
+    y = torch.from_numpy(data.labels[chosen])
+    known = ~torch.isnan(y)
+    target = torch.nan_to_num(y)
+    share = (target.sum(dim=0) / known.sum(dim=0)).clamp(1e-4, 1 - 1e-4)
+    bias = torch.logit(share).requires_grad_()
+    sizes = [(x.shape[1], y.shape[1]), (grams.shape[1], y.shape[1])]
+    weights = [torch.zeros(size, dtype=torch.float64, requires_grad=True) for size in sizes]
+    optimizer = torch.optim.LBFGS(
+        [*weights, bias], max_iter=200, history_size=10, line_search_fn="strong_wolfe"
+    )
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        logits = x @ weights[0] + torch.sparse.mm(grams, weights[1]) + bias
+        losses = (torch.nn.functional.softplus(logits) - target * logits) * known
+        penalty = weights[0].square().sum() + weights[1].square().sum()
+        total: torch.Tensor = STRENGTH * losses.sum() + 0.5 * penalty
+        total.backward()  # type: ignore[no-untyped-call]
+        return total
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    near, far = (each.detach().numpy() for each in weights)
+    unscaled = near * scale[:, np.newaxis]
+    return Linear(np.vstack([unscaled, far * NGRAM_SCALE]), bias.detach().numpy() - mean @ unscaled)
+
+
+def _scales(data: Data, rows: Array) -> tuple[Array, Array]:
+    """What is taken from each dense feature, and what it is multiplied by, before the fit."""
+    hand = rows[:, data.dimensions :]
+    mean, scale = np.zeros(rows.shape[1]), np.full(rows.shape[1], EMBEDDING_SCALE)
+    mean[data.dimensions :] = hand.mean(axis=0)
+    scale[data.dimensions :] = HAND_SCALE / (hand.std(axis=0) + 0.05)
+    return mean, scale
+
+
+def cross_validate(data: Data) -> Array:
+    """Each sentence's logits from the fold it was held out of."""
+    logits = np.zeros(data.labels.shape)
+    for fold in range(FOLDS):
+        held = data.fold == fold
+        logits[held] = fit(data, ~held)(data, held)
+    return logits
+
+
+def calibrate(linear: Linear, logits: Array, data: Data) -> tuple[Linear, Figures]:
+    """Move each head's decision to its best place on held-out logits, and fit its slope there."""
+    shifts, slopes, figures = [], [], {}
+    for place, act in enumerate(data.acts):
+        known = ~np.isnan(data.labels[:, place])
+        truth, values = data.labels[known, place] == 1, logits[known, place]
+        beta = CAUTION if act in ACCUSING else 1.0
+        shift = _cut(truth, values, beta)
+        shifts.append(shift)
+        slopes.append(_slope(truth, values - shift))
+        f1 = round(_f(truth, values >= shift, 1.0), 3)
+        figures[act] = {"f1": f1, "examples": float(truth.sum() / 2)}
+    bias = (linear.bias - np.array(shifts)) * np.array(slopes)
+    return Linear(linear.weights * np.array(slopes), bias), figures
+
+
+def _cut(truth: npt.NDArray[np.bool_], values: Array, beta: float) -> float:
+    """The middle of the cuts that are as good as the best: the very best is an accident."""
+    cuts = np.unique(values)
+    scores = np.array([_f(truth, values >= cut, beta) for cut in cuts])
+    return float(np.median(cuts[scores >= scores.max() - PLATEAU]))
+
+
+def _f(truth: npt.NDArray[np.bool_], found: npt.NDArray[np.bool_], beta: float) -> float:
+    """The F measure; `beta` below 1 weighs precision more."""
+    right = (1 + beta**2) * (truth & found).sum()
+    return float(right / (beta**2 * truth.sum() + found.sum()))
+
+
+def _slope(truth: npt.NDArray[np.bool_], values: Array) -> float:
+    """The slope through the decision that makes the held-out labels likeliest."""
+    grid = np.linspace(0.5, 4, 71)
+    signed = np.where(truth, values, -values)
+    return float(min(grid, key=lambda slope: np.logaddexp(0, -slope * signed).sum()))
+
+
+if __name__ == "__main__":
+    main()
