@@ -1,6 +1,6 @@
 """What people do with a sentence: the closed vocabulary that rubrics and classifiers share.
 
-An act lives in one sentence. Rubrics give points for acts; the score service's heads find them.
+An act lives in one sentence. Rubrics give points for acts; the score service finds them.
 The value is the name used in YAML, in evidence labels and in training files.
 """
 
@@ -15,12 +15,16 @@ class AgentAct(StrEnum):
     EMOTIONAL_ACKNOWLEDGEMENT = "emotional_acknowledgement"  # answers a feeling or a hardship
     UNDERSTANDING = "understanding"  # shows they grasp and accept what the customer needs or thinks
     APOLOGY = "apology"  # regret for what the customer met; never "sorry, what was that?"
-    REASSURANCE = "reassurance"  # takes the worry or the work off the customer: "leave it with me"
+    REASSURANCE = "reassurance"  # takes the worry off the customer: "don't worry", "take your time"
+    OWNERSHIP = "ownership"  # makes the problem their own: "leave it with me"
     REFLECTION = "reflection"  # says back what the customer said, in other or the same words
+    COMPLEX_REFLECTION = "complex_reflection"  # a reflection that says what was felt or meant
     PARAPHRASE_CHECK = "paraphrase_check"  # asks whether it was understood: "did I get that right?"
     OPEN_QUESTION = "open_question"  # cannot be answered by yes, no or one fact
     CLOSED_QUESTION = "closed_question"  # asks for yes, no or one fact
     DISCOVERY_QUESTION = "discovery_question"  # explores the problem, its cause or what is needed
+    FOLLOW_UP = "follow_up"  # a discovery question that builds on what the customer just said
+    EXPLORATION = "exploration"  # asks how the customer is, or how it affects them
     GREETING_NAME = "greeting_name"  # opens with the agent's own name
     NAME_USE = "name_use"  # speaks to the customer by name
     RAPPORT = "rapport"  # a personal, warm remark beyond the business

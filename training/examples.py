@@ -12,13 +12,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
-from services.score.heads import Speaker
+__all__ = ["FOLDER", "Example", "Examples", "Speaker", "bare", "digest", "load"]
 
-__all__ = ["FOLDER", "Example", "Examples", "bare", "digest", "load"]
+Speaker = Literal["agent", "customer"]
 
 FOLDER = Path(__file__).parent / "acts"
 

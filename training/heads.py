@@ -2,19 +2,22 @@
 
     python -m training.heads [--models .models] [--out services/score/heads.safetensors]
 
-Logistic regression on the frozen encoder's sentence vectors, hand-made features and word n-grams.
-Each example is seen twice, as written and without punctuation and case, so that the heads do not
-lean on what recognizers drop; agent sentences without a customer's words before them borrow some
-from a customer's example, so that unrelated words before a sentence mean nothing. Five-fold
-cross-validation, grouped by example, places each head's decision at its best F1 and sets the slope
-of its probabilities (Platt 1999). Deterministic: the same examples give the same bytes.
+Logistic regression on the frozen encoder's sentence vectors, hand-made features and word n-grams,
+from the parts of `training.corpus` that train and calibrate; the test part is never looked at.
+Each item is seen twice, as written and without punctuation and case, so that the heads do not
+lean on what recognizers drop; agent sentences without a customer's words before them borrow some,
+so that unrelated words before a sentence mean nothing. Five-fold cross-validation, grouped by the
+customer's words, places each head's decision at its best F1 and sets the slope of its
+probabilities (Platt 1999). Deterministic: the same corpus gives the same bytes.
 """
 
 import argparse
+import hashlib
 import json
 import random
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +32,17 @@ from services.score.encoder import Encoder
 from services.score.features import Context
 from services.score.heads import SHIPPED, Speaker
 from services.score.sentences import split_text
-from training import examples
-from training.examples import Example, Examples, bare
+from training import corpus
+from training.corpus import AGENT_CODES, Item, Part
+from training.examples import bare
+
+__all__ = ["contexts", "main", "train"]
 
 ENCODER = "minilm-l6"
 FOLDS = 5
 SEED = 2024
-RARE = 3  # an n-gram in fewer examples is left out
-BORROWED = 0.6  # share of examples without a customer's words that borrow some
+RARE = 3  # an n-gram in fewer items is left out
+BORROWED = 0.5  # share of agent items without a customer's words that borrow some
 STRENGTH = 1.0  # inverse of the L2 penalty
 # How loudly each kind of feature may speak; found by cross-validated log-likelihood.
 EMBEDDING_SCALE, HAND_SCALE, NGRAM_SCALE = 4.0, 1.0, 1.5
@@ -45,19 +51,23 @@ PLATEAU = 0.02  # how far below the best F1 a cut is as good
 ACCUSING, CAUTION = frozenset({AgentAct.DISMISSIVE, AgentAct.BLAMING}), 0.5
 
 Array = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 Figures = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
-    """What is fitted: `rows` (sentences, features), `labels` (sentences, acts), NaN for unknown.
+    """What is fitted; a row is a sentence.
 
-    `fold` says in which fold each sentence is held out, `dimensions` where the embedding ends.
+    `dense` is (sentences, embedding and hand-made features), `sparse` (sentences, n-grams): few
+    of them are in a sentence. `labels` is (sentences, acts), NaN for unknown; `fold` says in which
+    fold each sentence is held out, `dimensions` where the embedding ends.
     """
 
     acts: tuple[str, ...]
     vocabulary: dict[str, int]
-    rows: Array
+    dense: Array
+    sparse: Array
     labels: Array
     fold: npt.NDArray[np.int64]
     dimensions: int
@@ -70,9 +80,11 @@ class Linear:
     weights: Array
     bias: Array
 
-    def __call__(self, rows: Array) -> Array:
-        """Logits, (rows, acts)."""
-        return rows @ self.weights + self.bias
+    def __call__(self, data: Data, chosen: npt.NDArray[np.bool_]) -> Array:
+        """Logits of the chosen rows, (rows, acts)."""
+        width = data.dense.shape[1]
+        logits: Array = data.dense[chosen] @ self.weights[:width] + self.bias
+        return logits + data.sparse[chosen] @ self.weights[width:]
 
 
 def main() -> None:
@@ -92,7 +104,7 @@ def train(encoder: Encoder, name: str, digest: str) -> bytes:
     description: dict[str, object] = {
         "encoder": name,
         "encoder_digest": digest,
-        "examples_digest": examples.digest(),
+        "corpus_digest": corpus.digest(),
     }
     speakers: tuple[Speaker, ...] = ("agent", "customer")
     for speaker in speakers:
@@ -105,7 +117,7 @@ def train(encoder: Encoder, name: str, digest: str) -> bytes:
             "vocabulary": list(data.vocabulary),
             "cross_validation": figures,
         }
-        print(f"{speaker}: {data.rows.shape[0]} sentences, {data.rows.shape[1]} features")
+        print(f"{speaker}: {len(data.labels)} sentences, {len(linear.weights)} features")
         for act, each in figures.items():
             print(f"  {act:26} F1 {each['f1']:.2f}  of {each['examples']:.0f} sentences")
     # Inside a tensor: the order of the format's own metadata is not fixed.
@@ -115,46 +127,35 @@ def train(encoder: Encoder, name: str, digest: str) -> bytes:
 
 
 def prepare(speaker: Speaker, encoder: Encoder) -> Data:
-    """The features and labels of one speaker's examples, each as written and bare."""
-    loaded = examples.load(speaker)
-    pairs = [pair for each in _with_context(speaker, loaded) for pair in _variants(each)]
-    counts = Counter(gram for each in loaded.examples for gram in features.ngrams(each.text))
+    """The features and labels of one speaker's items, each as written and bare."""
+    columns = slice(None, len(AGENT_CODES)) if speaker == "agent" else slice(len(AGENT_CODES), None)
+    items = [
+        item
+        for item in corpus.load()
+        if corpus.part_of(item) is not Part.TEST and item.by_agent == (speaker == "agent")
+    ]
+    pairs = [pair for item in _with_context(items) for pair in (item, _bare(item))]
+    counts = Counter(gram for item in items for gram in features.ngrams(item.text))
     grams = sorted(gram for gram, count in counts.items() if count >= RARE)
     vocabulary = {gram: place for place, gram in enumerate(grams)}
-    texts = [each.text for each in pairs]
+    texts = [pair.text for pair in pairs]
     vectors = encoder.encode(texts, lambda _: None)
-    contexts = _contexts(encoder, vectors, [each.customer for each in pairs])
-    rows = features.matrix(vectors, texts, contexts, vocabulary).astype(np.float64)
-    chance = random.Random(SEED)  # noqa: S311 - nothing secret
-    folds = [chance.randrange(FOLDS) for _ in loaded.examples]
+    near = contexts(encoder, vectors, [pair.customer for pair in pairs])
+    rows = features.matrix(vectors, texts, near, vocabulary).astype(np.float64)
+    width = encoder.dimensions + features.HAND_FEATURES
     return Data(
-        loaded.acts,
+        corpus.ACTS[columns],
         vocabulary,
-        rows,
-        np.array([each.labels for each in pairs]),
-        np.repeat(np.array(folds), 2),
+        rows[:, :width],
+        rows[:, width:],
+        np.array([pair.labels[columns] for pair in pairs]),
+        np.repeat(np.array([_fold(item) for item in items]), 2),
         encoder.dimensions,
     )
 
 
-def _with_context(speaker: Speaker, loaded: Examples) -> list[Example]:
-    if speaker == "customer":
-        return list(loaded.examples)
-    chance = random.Random(SEED)  # noqa: S311 - nothing secret
-    lenders = [each.text for each in examples.load("customer").examples if 1.0 in each.labels]
-    return [
-        each
-        if each.customer or chance.random() > BORROWED
-        else Example(each.text, chance.choice(lenders), each.labels)
-        for each in loaded.examples
-    ]
-
-
-def _variants(example: Example) -> tuple[Example, Example]:
-    return example, Example(bare(example.text), bare(example.customer), example.labels)
-
-
-def _contexts(encoder: Encoder, vectors: npt.NDArray[np.float32], said: list[str]) -> list[Context]:
+def contexts(encoder: Encoder, vectors: Floats, said: Sequence[str]) -> list[Context]:
+    """For each row of `vectors`, what the customer said before it, "" for nothing."""
     parts = [split_text(text) for text in said]
     flat = encoder.encode([part for each in parts for part in each], lambda _: None)
     ends = np.cumsum([len(each) for each in parts])
@@ -164,41 +165,64 @@ def _contexts(encoder: Encoder, vectors: npt.NDArray[np.float32], said: list[str
     ]
 
 
+def _with_context(items: Sequence[Item]) -> list[Item]:
+    chance = random.Random(SEED)  # noqa: S311 - nothing secret
+    lenders = sorted({item.customer for item in items if item.customer})
+    return [
+        item
+        if item.customer or not item.by_agent or chance.random() > BORROWED
+        else replace(item, customer=chance.choice(lenders))
+        for item in items
+    ]
+
+
+def _bare(item: Item) -> Item:
+    return replace(item, text=bare(item.text), customer=bare(item.customer))
+
+
+def _fold(item: Item) -> int:
+    """By the customer's words, so that what answers them is held out together."""
+    key = f"fold {item.customer or item.text}".lower()
+    return hashlib.sha256(key.encode()).digest()[0] % FOLDS
+
+
 def fit(data: Data, chosen: npt.NDArray[np.bool_]) -> Linear:
     """Logistic regression of every act on the chosen rows; unknown labels leave no loss."""
-    mean, scale = _scales(data, data.rows[chosen])
-    x = torch.from_numpy((data.rows[chosen] - mean) * scale)
+    mean, scale = _scales(data, data.dense[chosen])
+    x = torch.from_numpy((data.dense[chosen] - mean) * scale)
+    grams = torch.from_numpy(data.sparse[chosen] * NGRAM_SCALE).to_sparse()
     y = torch.from_numpy(data.labels[chosen])
     known = ~torch.isnan(y)
     target = torch.nan_to_num(y)
-    share = target.sum(dim=0) / known.sum(dim=0)
-    weights = torch.zeros(x.shape[1], y.shape[1], dtype=torch.float64, requires_grad=True)
+    share = (target.sum(dim=0) / known.sum(dim=0)).clamp(1e-4, 1 - 1e-4)
     bias = torch.logit(share).requires_grad_()
+    sizes = [(x.shape[1], y.shape[1]), (grams.shape[1], y.shape[1])]
+    weights = [torch.zeros(size, dtype=torch.float64, requires_grad=True) for size in sizes]
     optimizer = torch.optim.LBFGS(
-        [weights, bias], max_iter=200, history_size=10, line_search_fn="strong_wolfe"
+        [*weights, bias], max_iter=200, history_size=10, line_search_fn="strong_wolfe"
     )
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        logits = x @ weights + bias
+        logits = x @ weights[0] + torch.sparse.mm(grams, weights[1]) + bias
         losses = (torch.nn.functional.softplus(logits) - target * logits) * known
-        total = STRENGTH * losses.sum() + 0.5 * weights.square().sum()
+        penalty = weights[0].square().sum() + weights[1].square().sum()
+        total: torch.Tensor = STRENGTH * losses.sum() + 0.5 * penalty
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    unscaled = weights.detach().numpy() * scale[:, np.newaxis]
-    return Linear(unscaled, bias.detach().numpy() - mean @ unscaled)
+    near, far = (each.detach().numpy() for each in weights)
+    unscaled = near * scale[:, np.newaxis]
+    return Linear(np.vstack([unscaled, far * NGRAM_SCALE]), bias.detach().numpy() - mean @ unscaled)
 
 
 def _scales(data: Data, rows: Array) -> tuple[Array, Array]:
-    """What is taken from each feature, and what it is multiplied by, before the fit."""
-    hand = slice(data.dimensions, data.dimensions + features.HAND_FEATURES)
-    mean = np.zeros(rows.shape[1])
-    mean[hand] = rows[:, hand].mean(axis=0)
-    scale = np.full(rows.shape[1], NGRAM_SCALE)
-    scale[: data.dimensions] = EMBEDDING_SCALE
-    scale[hand] = HAND_SCALE / (rows[:, hand].std(axis=0) + 0.05)
+    """What is taken from each dense feature, and what it is multiplied by, before the fit."""
+    hand = rows[:, data.dimensions :]
+    mean, scale = np.zeros(rows.shape[1]), np.full(rows.shape[1], EMBEDDING_SCALE)
+    mean[data.dimensions :] = hand.mean(axis=0)
+    scale[data.dimensions :] = HAND_SCALE / (hand.std(axis=0) + 0.05)
     return mean, scale
 
 
@@ -207,7 +231,7 @@ def cross_validate(data: Data) -> Array:
     logits = np.zeros(data.labels.shape)
     for fold in range(FOLDS):
         held = data.fold == fold
-        logits[held] = fit(data, ~held)(data.rows[held])
+        logits[held] = fit(data, ~held)(data, held)
     return logits
 
 

@@ -8,7 +8,7 @@ but moves cosines in the third decimal, enough to flip a judgement at a threshol
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,25 @@ from transformers.utils import logging
 from callscope.errors import InvalidSetting
 from callscope.pipeline import Progress
 
-__all__ = ["Encoder"]
+__all__ = ["Encoder", "load"]
 
 BATCH = 64
 LONGEST = 128  # tokens; what the model was trained on
 
 Floats = npt.NDArray[np.float32]
+
+
+def load(folder: Path) -> tuple[Any, Any]:
+    """The tokenizer and the model of a local folder, in float32, without its unused pooler."""
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call] # it draws on stderr
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call] # it reports the pooler
+    model = AutoModel.from_pretrained(
+        folder, local_files_only=True, dtype=torch.float32, add_pooling_layer=False
+    )
+    logging.set_verbosity(before)
+    return tokenizer, model
 
 
 class Encoder:
@@ -45,9 +58,7 @@ class Encoder:
             )
         use_gpu = device != "cpu" and torch.cuda.is_available()
         self._device = torch.device("cuda" if use_gpu else "cpu")
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call] # it draws on stderr
-        model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+        self._tokenizer, model = load(folder)
         self._model = model.to(self._device).eval()
 
     @property

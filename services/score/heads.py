@@ -1,7 +1,7 @@
 """Linear heads: the probability of each act in a sentence, from its features.
 
-The weights are trained by `training/heads.py` from example sentences that we wrote, and shipped
-beside this module; their metadata says from what. A probability of 0.5 is where a head decides.
+The weights are trained by `training/heads.py` on labeled sentences (`training/corpus.py`), and
+shipped beside this module; they say on which. A probability of 0.5 is where a head decides.
 """
 
 import hashlib
@@ -46,11 +46,12 @@ class HeadGroup:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heads:
-    """All heads of a weights file, and which encoder's vectors they were trained on."""
+    """All heads of a weights file, and the encoder and the corpus that they were trained on."""
 
     groups: dict[Speaker, HeadGroup]
     encoder: str
     encoder_digest: str
+    corpus_digest: str
     model: ModelInfo
 
     @classmethod
@@ -73,5 +74,6 @@ class Heads:
             groups,
             described["encoder"],
             described["encoder_digest"],
+            described["corpus_digest"],
             ModelInfo("score", "act-heads", digest),
         )

@@ -56,9 +56,9 @@ STOP = _words(
 )
 FUTURE = re.compile(r"\b(?:i'll|we'll|you'll|they'll|it'll|will|(?:'m|'re|is|are) going to)\b")
 PROCEDURAL_SORRY = re.compile(
-    r"\bsorry\b.*\b(?:repeat|catch|caught|hear you|spell|again|unavailable|not available"
-    r"|breaking up|what was|who am|mute|don't have|do not have|no \w+ (?:left|available)"
-    r"|couldn't find|can't find|but)\b"
+    r"\bsorry\b.*\b(?:repeat|catch|caught|hear you|spell|again|once more|one more time|speak up"
+    r"|unavailable|not available|breaking up|what was|who am|mute|don't have|do not have"
+    r"|no \w+ (?:left|available)|couldn't find|can't find|but)\b"
 )
 TAG = re.compile(r"(?:\bright|\bcorrect|\byes|\bis that it|\bis that right|\bokay)\s*\?$")
 LEAD_INS = _words("so and okay ok right well now oh um uh but then alright great sure sorry thanks")

@@ -16,10 +16,10 @@ from services.score.features import Context
 from services.score.heads import HeadGroup, Heads, Speaker
 from services.score.sentences import Sentence, split
 
-__all__ = ["FOUND", "Finding", "Reader", "Reading"]
+__all__ = ["FOUND", "Finding", "Reader", "Reading", "settled"]
 
 FOUND = 0.5
-"""From this probability an act counts as found."""
+"""From this probability an act counts as found: where training placed each head's decision."""
 
 NAMED = 0.95  # the rule for name use is rarely wrong
 DECIMALS = 4  # below what differs between machines
@@ -102,6 +102,7 @@ _HELPING = frozenset(
         AgentAct.EMOTIONAL_ACKNOWLEDGEMENT,
         AgentAct.UNDERSTANDING,
         AgentAct.REASSURANCE,
+        AgentAct.OWNERSHIP,
         AgentAct.RAPPORT,
         AgentAct.PROPOSAL,
         AgentAct.NEXT_STEPS,
@@ -125,11 +126,11 @@ def _probabilities(
     texts = [sentences[row].text for row in rows]
     found = group.probabilities(vectors[rows], texts, contexts)
     return [
-        _settled({act: float(p) for act, p in zip(group.acts, row, strict=True)}) for row in found
+        settled({act: float(p) for act, p in zip(group.acts, row, strict=True)}) for row in found
     ]
 
 
-def _settled(found: dict[str, float]) -> dict[str, float]:
+def settled(found: dict[str, float]) -> dict[str, float]:
     """A sentence that helps does not hurt: of two contrary acts the likelier rules the other out.
 
     "I understand, but that's the policy" is not understanding; "waiting is no fun" is no brush-off.

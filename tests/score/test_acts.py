@@ -85,6 +85,11 @@ def test_an_act_is_found(reader: Reader, act: str, customer: str, agent: str) ->
     assert act in acts_of(reader, ("customer", customer), ("agent", agent))
 
 
+def test_a_greeting_with_the_agents_name_opens_a_call(reader: Reader) -> None:
+    said = "Thanks for calling Oakfield Water, this is Tariq."
+    assert "greeting_name" in acts_of(reader, ("agent", said))
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -92,6 +97,7 @@ def test_an_act_is_found(reader: Reader, act: str, customer: str, agent: str) ->
         ("could you give me your postcode", "closed_question"),
         ("tell me how it all started", "open_question"),
         ("is the green lamp blinking", "closed_question"),
+        ("do you still have the old card", "closed_question"),
     ],
 )
 def test_a_question_needs_no_question_mark(reader: Reader, asked: tuple[str, str]) -> None:

@@ -26,7 +26,11 @@ CALL: list[Line] = [
     ("customer", "It's eight eight one four. When will somebody come?"),
     ("agent", "When did the water start to come in?"),
     ("customer", "Around six this morning."),
-    ("agent", "So it's been coming in since six. A technician will be with you by noon today."),
+    (
+        "agent",
+        "So it's been coming in since six. Have I got that right? "
+        "A technician will be with you by noon today.",
+    ),
     ("customer", "Thank you."),
     ("agent", "Is there anything else I can help you with?"),
 ]

@@ -1,15 +1,10 @@
-"""The examples behind the shipped heads, and that the heads are theirs."""
+"""The lists of examples for one act each."""
 
-import json
 import math
 from pathlib import Path
 
 import pytest
-from safetensors.numpy import load_file
 
-from callscope.acts import AgentAct, CustomerAct
-from callscope.models import load_manifest
-from services.score.heads import SHIPPED, Heads, Speaker
 from training import examples
 
 FILES = {
@@ -58,17 +53,3 @@ def test_the_digest_follows_the_files(folder: Path) -> None:
     before = examples.digest(folder)
     (folder / "joy.yaml").write_text(FILES["joy.yaml"] + "# more\n", encoding="utf-8")
     assert examples.digest(folder) != before
-
-
-def test_the_shipped_heads_were_trained_on_these_examples_and_this_encoder() -> None:
-    described = json.loads(bytes(load_file(SHIPPED)["description"]))
-    assert described["examples_digest"] == examples.digest(), "run `python -m training.heads`"
-    heads = Heads.read()
-    assert heads.encoder_digest == load_manifest()[heads.encoder].digest
-
-
-@pytest.mark.parametrize(
-    ("speaker", "acts"), [("agent", set(AgentAct) - {"name_use"}), ("customer", set(CustomerAct))]
-)
-def test_every_act_of_the_vocabulary_has_a_head(speaker: Speaker, acts: set[str]) -> None:
-    assert set(Heads.read().groups[speaker].acts) == acts

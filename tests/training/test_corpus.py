@@ -1,0 +1,83 @@
+"""The labeled corpus, and that the shipped weights are its."""
+
+import math
+
+import pytest
+
+from callscope.acts import AgentAct, CustomerAct
+from callscope.models import load_manifest
+from services.score.heads import Heads
+from training import corpus
+from training.corpus import ACTS, Item, Part
+
+BLOCK = """
+# a comment
+>RE I waited in all day and nobody came.
+ea I'm so sorry, a whole day of your time.
+- The visit was on Monday.
+F You feel forgotten.
+
+>? 15213
+c Can I have your name?
+
+>
+g This is Priya.
+"""
+
+
+def labels(item: Item) -> set[str]:
+    return {act for act, label in zip(ACTS, item.labels, strict=True) if label == 1}
+
+
+def test_a_line_is_read_with_its_codes_and_the_customers_words() -> None:
+    read = {item.text: item for item in corpus.parse(BLOCK, "here")}
+    assert labels(read["I waited in all day and nobody came."]) == {"problem", "emotion"}
+    assert labels(read["The visit was on Monday."]) == set()
+    assert read["The visit was on Monday."].customer == "I waited in all day and nobody came."
+    assert read["This is Priya."].customer == ""
+    assert "15213" not in read
+
+
+def test_a_complex_reflection_is_a_reflection() -> None:
+    read = {item.text: labels(item) for item in corpus.parse(BLOCK, "here")}
+    assert read["You feel forgotten."] == {"reflection", "complex_reflection"}
+
+
+def test_the_other_speakers_acts_are_undecided() -> None:
+    (said, *_) = corpus.parse(">Q Why?\n", "here")
+    decided = {act for act, label in zip(ACTS, said.labels, strict=True) if not math.isnan(label)}
+    assert decided == set(CustomerAct)
+    assert not said.by_agent
+
+
+@pytest.mark.parametrize("line", ["z Hello.", "c", "e; Hello."])
+def test_a_line_that_cannot_be_read_is_quoted(line: str) -> None:
+    with pytest.raises(ValueError, match=line):
+        list(corpus.parse(line, "here"))
+
+
+def test_what_is_said_to_the_same_words_stays_together() -> None:
+    parts: dict[str, set[Part]] = {}
+    for item in corpus.load():
+        if item.customer and item.source != "acts":
+            parts.setdefault(item.customer.lower(), set()).add(corpus.part_of(item))
+    assert {len(each) for each in parts.values()} == {1}
+    assert set.union(*parts.values()) == set(Part)
+
+
+def test_no_sentence_of_the_held_out_file_is_in_the_corpus() -> None:
+    from tests.training.held_out import ROWS
+
+    known = {item.text.lower().strip(".?!") for item in corpus.load()}
+    assert not known & {row["text"].lower().strip(".?!") for row in ROWS}
+
+
+def test_every_act_of_the_vocabulary_is_learned_but_name_use() -> None:
+    assert set(ACTS) == {*AgentAct, *CustomerAct} - {AgentAct.NAME_USE}
+
+
+def test_the_shipped_weights_were_trained_on_this_corpus_and_encoder() -> None:
+    heads = Heads.read()
+    assert heads.corpus_digest == corpus.digest(), "run `python -m training.heads`"
+    assert heads.encoder_digest == load_manifest()[heads.encoder].digest
+    assert (*heads.groups["agent"].acts, *heads.groups["customer"].acts) == ACTS

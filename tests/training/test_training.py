@@ -1,0 +1,93 @@
+"""Fitting the heads, training on a field's table, and the command that measures both."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from callscope.models import ModelStore
+from services.score.encoder import Encoder
+from services.score.heads import Heads
+from training import corpus, evaluate, field, heads, train
+from training.corpus import Item, Part
+from training.network import Pair
+
+EPITOME = (
+    "sp_id,rp_id,seeker_post,response_post,ER,IP,EX\n"
+    "a,b,I am sad,I hear you,1,2,0\n"
+    "c,d,My cat ran away,Where was she last?,0,0,2\n"
+    "e,f,It rains,Okay,0,0,0\n"
+    "g,h,Nobody calls,That must be lonely,2,1,0\n"
+)
+
+
+def fitted(models: ModelStore, items: tuple[Item, ...], monkeypatch: pytest.MonkeyPatch) -> bytes:
+    located = models.locate("minilm-l6")
+    monkeypatch.setattr(corpus, "load", lambda: items)
+    monkeypatch.setattr(heads, "FOLDS", 2)
+    return heads.train(Encoder(located.folder, "cpu"), located.name, located.digest)
+
+
+@pytest.fixture
+def some() -> tuple[Item, ...]:
+    """Enough of the corpus to fit in seconds."""
+    return corpus.load()[::25]
+
+
+def test_the_same_corpus_gives_the_same_bytes_whatever_is_in_the_test_part(
+    models: ModelStore,
+    some: tuple[Item, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learned = tuple(item for item in some if corpus.part_of(item) is not Part.TEST)
+    once, again = fitted(models, some, monkeypatch), fitted(models, learned, monkeypatch)
+    assert once == again
+    file = tmp_path / "heads.safetensors"
+    file.write_bytes(once)
+    assert Heads.read(file).corpus_digest == corpus.digest()
+
+
+def test_evaluate_prints_the_metrics_of_the_files_columns(
+    models_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "some.tsv"
+    file.write_text(
+        "ctx\ttext\temp\tq\nmy dog died\tI'm so sorry for your loss.\t1\tnone\n"
+        "hello\tWhat is your account number?\t0\tclosed\n",
+        encoding="utf-8",
+    )
+    evaluate.main(["--task", "acts", "--data", str(file), "--models", str(models_dir)])
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["items"] == 2
+    assert figures["as_written"]["empathy"]["f1"] == 1.0
+    assert figures["without_punctuation"]["question"]["f1"] == 1.0
+    assert "reflection" not in figures["as_written"]
+
+
+def test_the_field_tables_are_read_by_their_columns(tmp_path: Path) -> None:
+    file = tmp_path / "epitome.csv"
+    file.write_text(EPITOME, encoding="utf-8")
+    table = field.read(field.FIELD["epitome"], file)
+    assert table.pairs[0] == Pair("I am sad", "I hear you")
+    assert table.targets[0].tolist() == [1, 2, 0]
+
+
+def test_a_stopped_run_ends_with_the_same_weights_and_can_be_measured(
+    models_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "epitome.csv"
+    file.write_text(EPITOME, encoding="utf-8")
+    common = ["--task", "epitome", "--data", str(file), "--models", str(models_dir)]
+    whole, parts = tmp_path / "whole.pt", tmp_path / "parts.pt"
+    train.main([*common, "--all", "--out", str(whole)])
+    capsys.readouterr()
+    for _ in range(train.EPOCHS):  # a step an epoch; no minutes: stop after every step
+        train.main([*common, "--all", "--out", str(parts), "--minutes", "0"])
+    assert capsys.readouterr().out.endswith(": done\n")
+    one, other = (torch.load(each, weights_only=True)["network"] for each in (whole, parts))
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    evaluate.main([*common, "--model", str(whole)])
+    assert json.loads(capsys.readouterr().out)["items"] == 4

@@ -1,0 +1,229 @@
+"""Measure a model on a file: `python -m training.evaluate --task T --model M --data FILE`.
+
+Prints one JSON object. Every row of FILE is measured, so give a file that was not trained on;
+`--held-out` keeps to the rows that training left out.
+
+- `acts`: M is a weights file of the score service, by default the one that ships. FILE is either a
+  TSV with the columns `ctx` (the customer), `text` (the agent) and any of `emp` (0, 1), `refl`
+  (none or the kind) and `q` (none, open, closed), or a file in the format of `training/corpus`.
+  Each is read as written and without punctuation and case.
+- `epitome`, `annomi`: M is what `training.train` kept. FILE is a CSV with the table's columns.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from callscope.acts import AgentAct
+from callscope.models import ModelStore
+from services.score.encoder import Encoder
+from services.score.features import NO_CONTEXT
+from services.score.heads import SHIPPED, Heads
+from services.score.reading import FOUND, settled
+from services.score.sentences import split_text
+from training import corpus, field, loop, metrics
+from training.corpus import ACTS, AGENT_CODES, Item, Part
+from training.examples import bare
+from training.heads import contexts
+from training.network import Network, Pair, tokenizer
+from training.train import ENCODER, THREADS
+
+__all__ = ["EMPATHY", "QUESTION", "REFLECTION", "ActFinder", "main", "of_file", "of_items"]
+
+EMPATHY = (
+    AgentAct.EMOTIONAL_ACKNOWLEDGEMENT,
+    AgentAct.UNDERSTANDING,
+    AgentAct.APOLOGY,
+    AgentAct.REASSURANCE,
+)
+QUESTION = (AgentAct.OPEN_QUESTION, AgentAct.CLOSED_QUESTION)
+REFLECTION = (AgentAct.REFLECTION, AgentAct.COMPLEX_REFLECTION)
+GROUPS = {"any_empathy": EMPATHY, "any_question": QUESTION, "any_reflection": REFLECTION}
+
+Floats = npt.NDArray[np.float64]
+Figures = dict[str, Any]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the metrics as JSON."""
+    options = _options(arguments)
+    torch.set_num_threads(THREADS)
+    models = ModelStore(options.models)
+    if options.task == "acts":
+        finder = ActFinder.of(models, options.model or SHIPPED)
+        figures = of_file(finder, options.data, options.held_out)
+    else:
+        figures = _field(options, models)
+    print(json.dumps({"task": options.task, "data": options.data.name, **figures}, indent=2))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActFinder:
+    """Finds acts in texts as the score service does in the sentences of a call."""
+
+    encoder: Encoder
+    heads: Heads
+
+    @classmethod
+    def of(cls, models: ModelStore, weights: Path = SHIPPED) -> "ActFinder":
+        """The heads of a weights file, on the encoder they were trained for."""
+        heads = Heads.read(weights)
+        return cls(Encoder(models.locate(heads.encoder).folder, "cpu"), heads)
+
+    def probabilities(self, pairs: Sequence[Pair]) -> Floats:
+        """(pairs, `ACTS`): of each act, the likeliest of a text's sentences."""
+        parts = [split_text(pair.text) or (pair.text,) for pair in pairs]
+        texts = [part for each in parts for part in each]
+        before = [pair.before for pair, each in zip(pairs, parts, strict=True) for _ in each]
+        vectors = self.encoder.encode(texts, lambda _: None)
+        near = contexts(self.encoder, vectors, before)
+        alone = [NO_CONTEXT] * len(texts)  # how a customer's own sentences are read
+        found = [
+            self.heads.groups["agent"].probabilities(vectors, texts, near),
+            self.heads.groups["customer"].probabilities(vectors, texts, alone),
+        ]
+        rows = [settled(dict(zip(ACTS, map(float, row), strict=True))) for row in np.hstack(found)]
+        values = np.array([[row[act] for act in ACTS] for row in rows]).reshape(
+            len(rows), len(ACTS)
+        )
+        ends = np.cumsum([len(each) for each in parts])
+        bounds = zip(ends - [len(each) for each in parts], ends, strict=True)
+        likeliest = [values[start:end].max(axis=0) for start, end in bounds]
+        return np.array(likeliest).reshape(len(pairs), len(ACTS))
+
+
+def of_file(finder: ActFinder, path: Path, held_out: bool = False) -> Figures:
+    """The metrics of a file of utterances, or of a file in the corpus's format."""
+    if path.suffix == ".txt":
+        items = [*corpus.parse(path.read_text(encoding="utf-8"), path.stem)]
+        return of_items(
+            finder, [i for i in items if not held_out or corpus.part_of(i) is Part.TEST]
+        )
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return {"items": len(rows)} | _both_ways(lambda change: _columns(finder, rows, change))
+
+
+def of_items(finder: ActFinder, items: Sequence[Item]) -> Figures:
+    """The metrics of labeled items."""
+    return {"items": len(items)} | _both_ways(lambda change: _each_act(finder, items, change))
+
+
+def _both_ways(measure: Callable[[Callable[[str], str]], Figures]) -> Figures:
+    return {"as_written": measure(str), "without_punctuation": measure(bare)}
+
+
+def _columns(
+    finder: ActFinder, rows: Sequence[dict[str, str]], change: Callable[[str], str]
+) -> Figures:
+    """The metrics of whatever columns the rows have."""
+    pairs = [Pair(change(row["ctx"]), change(row["text"])) for row in rows]
+    found = finder.probabilities(pairs)
+
+    def of(acts: Iterable[str]) -> Floats:
+        values: Floats = found[:, [ACTS.index(act) for act in acts]].max(axis=1)
+        return values
+
+    measured: dict[str, tuple[list[bool], Floats]] = {}
+    columns = rows[0].keys()
+    if "emp" in columns:
+        measured["empathy"] = [row["emp"] == "1" for row in rows], of(EMPATHY)
+    if "q" in columns:
+        measured["question"] = [row["q"] != "none" for row in rows], of(QUESTION)
+        for kind, act in zip(("open", "closed"), QUESTION, strict=True):
+            measured[f"{kind}_question"] = [row["q"] == kind for row in rows], of([act])
+    if "refl" in columns:
+        measured["reflection"] = [row["refl"] != "none" for row in rows], of(REFLECTION)
+        complex_one = of([AgentAct.COMPLEX_REFLECTION])
+        truth = [row["refl"] == "complex" for row in rows]
+        measured["complex_reflection"] = truth, complex_one
+    return {name: _measures(truth, values) for name, (truth, values) in measured.items()}
+
+
+def _each_act(finder: ActFinder, items: Sequence[Item], change: Callable[[str], str]) -> Figures:
+    """The metrics of every act that the items decide, and of all together."""
+    pairs = [Pair(change(item.customer), change(item.text)) for item in items]
+    found = finder.probabilities(pairs)
+    labels = np.array([item.labels for item in items])
+    known = ~np.isnan(labels)
+    figures: Figures = {}
+    for place, act in enumerate(ACTS):
+        mine = known[:, place]
+        if (labels[mine, place] == 1).any():
+            figures[act] = _measures(labels[mine, place] == 1, found[mine, place])
+    agent = known[:, : len(AGENT_CODES)].all(axis=1)
+    for name, acts in GROUPS.items():
+        places = [ACTS.index(act) for act in acts]
+        truth = (labels[agent][:, places] == 1).any(axis=1)
+        figures[name] = _measures(truth, found[agent][:, places].max(axis=1))
+    figures["all"] = _measures(labels[known] == 1, found[known])
+    return figures
+
+
+def _measures(truth: Sequence[bool] | npt.NDArray[np.bool_], values: Floats) -> Figures:
+    right = np.asarray(truth, dtype=bool)
+    low, high = metrics.interval(
+        lambda rows: metrics.f1(right[rows], values[rows] >= FOUND)["f1"], len(right)
+    )
+    figures = metrics.f1(right, values >= FOUND)
+    figures |= {"f1_low": low, "f1_high": high, "ece": metrics.calibration_error(right, values)}
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def _field(options: argparse.Namespace, models: ModelStore) -> Figures:
+    task = field.FIELD[options.task]
+    folder = models.locate(options.encoder).folder
+    network = Network(folder, task.outputs)
+    network.load_state_dict(torch.load(options.model, weights_only=True)["network"])
+    table = field.read(task, options.data)
+    rows = [i for i in range(len(table.pairs)) if not options.held_out or table.held_out[i]]
+    pairs = [table.pairs[i] for i in rows]
+    logits = loop.predict(network, tokenizer(folder), pairs, task.lengths)
+    parts = torch.split(logits, [len(values) for values in task.labels.values()], dim=1)
+    columns = table.targets[rows].T
+    each = zip(task.labels, parts, columns, strict=True)
+    return {"items": len(rows)} | {
+        label: _class_measures(part, column.numpy()) for label, part, column in each
+    }
+
+
+def _class_measures(logits: torch.Tensor, truth: npt.NDArray[np.int64]) -> Figures:
+    found = logits.argmax(dim=1).numpy()
+    sure = logits.softmax(dim=1).max(dim=1).values.numpy()
+    low, high = metrics.interval(
+        lambda rows: metrics.macro_f1(truth[rows], found[rows]), len(truth)
+    )
+    figures = {
+        "macro_f1": metrics.macro_f1(truth, found),
+        "macro_f1_low": low,
+        "macro_f1_high": high,
+        "accuracy": float((truth == found).mean()),
+        "ece": metrics.calibration_error(truth == found, sure),
+    }
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure a model on a file; prints JSON.")
+    parser.add_argument("--task", choices=["acts", *field.FIELD], required=True)
+    parser.add_argument("--model", type=Path, help="by default, of acts, what ships")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--held-out", action="store_true", help="only rows not trained on")
+    parser.add_argument("--models", type=Path, default=Path(".models"))
+    parser.add_argument("--encoder", default=ENCODER, help="of epitome and annomi")
+    options = parser.parse_args(arguments)
+    if options.task != "acts" and options.model is None:
+        parser.error(f"--task {options.task} needs --model FILE")
+    return options
+
+
+if __name__ == "__main__":
+    main()

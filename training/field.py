@@ -1,0 +1,113 @@
+"""The field's own tables, EPITOME and AnnoMI, for benchmarks alone.
+
+Their licenses do not allow more: no sentence of theirs and no weights trained on them enter the
+repository. EPITOME (Sharma et al., EMNLP 2020): how strongly a reply to a post shows emotional
+reaction, interpretation and exploration. AnnoMI (Wu et al., ICASSP 2022): what a counselor does,
+and of what kind their questions and reflections are.
+"""
+
+import csv
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from training.network import Lengths, Pair
+
+__all__ = ["FIELD", "Table", "Task", "balanced_loss", "read"]
+
+LEVELS = ("0", "1", "2")
+TEMPER = 0.5  # how far rare classes are favored; 1 aims at equal recall, 0 at accuracy
+HELD_OUT = 5  # one group in so many is held out
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A table's columns: the two texts, what may not be split, and the labels with their values."""
+
+    before: str
+    text: str
+    group: str
+    labels: dict[str, tuple[str, ...]]
+    lengths: Lengths
+
+    @property
+    def outputs(self) -> int:
+        """Logits in all."""
+        return sum(map(len, self.labels.values()))
+
+
+FIELD: dict[str, Task] = {
+    "epitome": Task(
+        "seeker_post",
+        "response_post",
+        "sp_id",
+        {"ER": LEVELS, "IP": LEVELS, "EX": LEVELS},
+        Lengths(48, 88),
+    ),
+    "annomi": Task(
+        "prev_client",
+        "text",
+        "transcript_id",
+        {
+            "main": ("other", "question", "reflection", "therapist_input"),
+            "question": ("none", "open", "closed"),
+            "reflection": ("none", "simple", "complex"),
+        },
+        Lengths(48, 80),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """`targets` is (pairs, labels), the place of each label's value; `held_out` says which rows."""
+
+    pairs: list[Pair]
+    targets: torch.Tensor
+    held_out: torch.Tensor
+
+
+def read(task: Task, path: Path) -> Table:
+    """Read a table by the columns of `task`.
+
+    Raises:
+        KeyError: a column is missing.
+        ValueError: a label has a value that the task does not know.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return Table(
+        [Pair(row[task.before], row[task.text]) for row in rows],
+        torch.tensor(
+            [[values.index(row[label]) for label, values in task.labels.items()] for row in rows]
+        ),
+        torch.tensor([_held_out(row[task.group]) for row in rows]),
+    )
+
+
+def _held_out(group: str) -> bool:
+    """By the group's name, so that one post or dialogue is never on both sides."""
+    return hashlib.sha256(group.encode()).digest()[0] % HELD_OUT == 0
+
+
+def balanced_loss(
+    task: Task, targets: torch.Tensor
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Cross-entropy with logits adjusted by how rare a class is (Menon et al., ICLR 2021)."""
+    sizes = [len(values) for values in task.labels.values()]
+    shifts = [
+        TEMPER * torch.log(torch.bincount(column, minlength=size).float() / len(targets))
+        for column, size in zip(targets.T, sizes, strict=True)
+    ]
+
+    def loss(logits: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
+        parts = zip(torch.split(logits, sizes, dim=1), shifts, batch.T, strict=True)
+        losses = [
+            torch.nn.functional.cross_entropy(part + shift, column) for part, shift, column in parts
+        ]
+        return torch.stack(losses).sum()
+
+    return loss
