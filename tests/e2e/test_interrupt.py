@@ -15,7 +15,7 @@ _CLOCK = os.sysconf("SC_CLK_TCK")
 _LONG = 40  # times the sample call: an hour, more than any test machine gets through
 _IMPORTED = 5.0  # CPU seconds after which the command is at work, with models being loaded
 _LOADED = 12.0  # CPU seconds after which models are loaded and the call is at work
-_PATIENCE = 30  # seconds to let go of a batch or of a model that is being loaded
+_PATIENCE = 90  # seconds to let go of a batch or of a model that is being loaded
 
 
 @pytest.fixture(scope="module")
