@@ -1,17 +1,17 @@
 """Which seconds of a call somebody wants to hear, and of whom."""
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from callscope.clip import MAX_SECONDS, ClipFormat, Section
 from callscope.errors import InvalidInput, NotFound
 from callscope.types import CallRecord, Evidence, Role
 from services.gateway.query import Id
-from services.gateway.submission import invalid_input
+from services.gateway.submission import Checked
 
 __all__ = ["ClipRequest", "StoredFile", "Voice"]
 
@@ -26,10 +26,8 @@ class Voice(StrEnum):
     CUSTOMER = "customer"
 
 
-class ClipRequest(BaseModel):
+class ClipRequest(Checked):
     """Seconds from the start, or the evidence of a judgement."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     start: Second | None = Field(
         None, description="Seconds from the start of the recording.", examples=[12.5]
@@ -63,18 +61,6 @@ class ClipRequest(BaseModel):
         if sum(given) != 1:
             raise ValueError("give start and end, or behavior, or disclosure")
         return self
-
-    @classmethod
-    def read(cls, fields: Mapping[str, Any]) -> Self:
-        """Check what a door received.
-
-        Raises:
-            InvalidInput: naming each field that cannot be right, and why.
-        """
-        try:
-            return cls.model_validate(fields)
-        except ValidationError as error:
-            raise invalid_input(error.errors(include_input=False, include_url=False)) from None
 
     @property
     def needs_record(self) -> bool:

@@ -3,18 +3,14 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, ClassVar, Self
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
@@ -22,7 +18,7 @@ from callscope.errors import InvalidInput
 from callscope.types import DisclosureStatus, Outcome
 from services.gateway.call import CallStatus
 from services.gateway.pages import checked_limit
-from services.gateway.submission import Fact, Time, instant, invalid_input
+from services.gateway.submission import Checked, Fact, Time, instant
 from services.gateway.words import Wanted, wanted
 
 __all__ = ["CallQuery", "PageQuery"]
@@ -38,10 +34,10 @@ Score = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Instant = Annotated[Time, AfterValidator(lambda text: instant(text).isoformat())]
 
 
-class CallQuery(BaseModel):
+class CallQuery(Checked):
     """Filters that a call passes all of; none of them lets every call pass."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    remedy: ClassVar[str | None] = _REMEDY
 
     status: CallStatus | None = Field(None, description="Where the call stands.")
     agent: Fact | None = Field(
@@ -110,19 +106,6 @@ class CallQuery(BaseModel):
         for name in names:
             if getattr(self, name) is not None:
                 raise ValueError(f"{name} needs {needed}: name one")
-
-    @classmethod
-    def read(cls, fields: Mapping[str, Any]) -> Self:
-        """Check what a door received.
-
-        Raises:
-            InvalidInput: naming each filter that cannot be right, and why.
-        """
-        try:
-            return cls.model_validate(fields)
-        except ValidationError as error:
-            found = error.errors(include_input=False, include_url=False)
-            raise invalid_input(found, _REMEDY) from None
 
     @property
     def wanted(self) -> Wanted | None:

@@ -2,8 +2,9 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +25,7 @@ from services.gateway.texts import ExternalId, Fact, FileName, Name, Note
 
 __all__ = [
     "MAX_FACTS",
+    "Checked",
     "Fact",
     "IdempotencyKey",
     "Name",
@@ -91,10 +93,29 @@ def _comma_separated(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-class Submission(BaseModel):
-    """How to analyze a recording, and the sender's facts about the call."""
+class Checked(BaseModel):
+    """Something that a door received, read by the same rules at each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    remedy: ClassVar[str | None] = None
+    """What to do where it cannot be right; None for what errors of input say."""
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> Self:
+        """Check what a door received.
+
+        Raises:
+            InvalidInput: naming each field that cannot be right, and why.
+        """
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            found = error.errors(include_input=False, include_url=False)
+            raise invalid_input(found, cls.remedy) from None
+
+
+class Submission(Checked):
+    """How to analyze a recording, and the sender's facts about the call."""
 
     rubric: Name | None = Field(
         None, description="Name of the rubric; the gateway's default where absent."
@@ -163,18 +184,6 @@ class Submission(BaseModel):
         if (self.min_speakers or 0) > (self.max_speakers or 20):
             raise ValueError("min_speakers is more than max_speakers")
         return self
-
-    @classmethod
-    def read(cls, fields: dict[str, Any]) -> Self:
-        """Check what a door received.
-
-        Raises:
-            InvalidInput: naming each field that cannot be right, and why.
-        """
-        try:
-            return cls.model_validate(fields)
-        except ValidationError as error:
-            raise invalid_input(error.errors(include_input=False, include_url=False)) from None
 
     def options(self, default_rubric: str) -> AnalyzeOptions:
         """What the stages are asked to do."""

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, Query
 from services.gateway.calls import Calls
 from services.gateway.http.answers import CallBody, PageBody, RetriedBody
 from services.gateway.http.identity import Who, caller_of
+from services.gateway.http.paging import PageSize, PageToken
 from services.gateway.http.problems import PROBLEMS
-from services.gateway.pages import DEFAULT_PAGE, MAX_PAGE
+from services.gateway.pages import DEFAULT_PAGE
 
 __all__ = ["build_routes"]
 
@@ -32,12 +33,8 @@ def build_routes(calls: Calls) -> APIRouter:
     @routes.get("/deadletters", response_model=PageBody, summary="List calls that were given up")
     def list_dead_letters(
         who: Who,
-        page_size: Annotated[
-            int, Query(ge=1, le=MAX_PAGE, description="At most this many.")
-        ] = DEFAULT_PAGE,
-        page_token: Annotated[
-            str | None, Query(max_length=64, description="From the page before.")
-        ] = None,
+        page_size: PageSize = DEFAULT_PAGE,
+        page_token: PageToken = None,
         code: _Code = None,
     ) -> PageBody:
         """Failed calls, newest first, each with its problem and the stage it met."""

@@ -13,10 +13,11 @@ from callscope.errors import NotFound, Unauthenticated
 from services.gateway.http.answers import FailureBody
 from services.gateway.http.body import Body
 from services.gateway.http.identity import Who, caller_of
+from services.gateway.http.paging import PageSize, PageToken
 from services.gateway.http.problems import PROBLEMS
 from services.gateway.inbound.arrivals import Arrival, ArrivalState
 from services.gateway.inbound.desk import InboundDesk
-from services.gateway.pages import DEFAULT_PAGE, MAX_PAGE
+from services.gateway.pages import DEFAULT_PAGE
 
 __all__ = ["build_inbound_routes"]
 
@@ -98,12 +99,8 @@ def build_inbound_routes(desk: InboundDesk) -> tuple[APIRouter, APIRouter]:
     @routes.get("/arrivals", response_model=ArrivalsBody, summary="List arrivals")
     def list_arrivals(
         who: Who,
-        page_size: Annotated[
-            int, Query(ge=1, le=MAX_PAGE, description="At most this many.")
-        ] = DEFAULT_PAGE,
-        page_token: Annotated[
-            str | None, Query(max_length=64, description="From the page before.")
-        ] = None,
+        page_size: PageSize = DEFAULT_PAGE,
+        page_token: PageToken = None,
         state: Annotated[
             ArrivalState | None, Query(description="Only those in this state.")
         ] = None,

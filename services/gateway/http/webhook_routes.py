@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.http.identity import Who, caller_of
+from services.gateway.http.paging import PageSize, PageToken
 from services.gateway.http.problems import PROBLEMS
-from services.gateway.pages import DEFAULT_PAGE, MAX_PAGE, cursor, cut
+from services.gateway.pages import DEFAULT_PAGE, cursor, cut
 from services.gateway.webhooks.event import EventType
 from services.gateway.webhooks.registry import MAX_OVERLAP, Registry
 from services.gateway.webhooks.webhook import Delivery, DeliveryState, Webhook
@@ -194,12 +195,8 @@ def build_webhook_routes(registry: Registry) -> APIRouter:
     def list_deliveries(
         who: Who,
         webhook_id: str,
-        page_size: Annotated[
-            int, Query(ge=1, le=MAX_PAGE, description="At most this many.")
-        ] = DEFAULT_PAGE,
-        page_token: Annotated[
-            str | None, Query(max_length=64, description="From the page before.")
-        ] = None,
+        page_size: PageSize = DEFAULT_PAGE,
+        page_token: PageToken = None,
         state: Annotated[
             DeliveryState | None, Query(description="Only those in this state.")
         ] = None,

@@ -1,23 +1,19 @@
 """What is asked for when calls are to be judged again, and how far that is."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
 from callscope.pipeline import AnalyzeOptions, RubricSource
 from services.gateway.call import Problem
-from services.gateway.submission import Name, invalid_input
+from services.gateway.submission import Checked, Name
 
 __all__ = ["Failure", "Order", "Rescoring", "RescoringStatus", "Source"]
 
@@ -37,10 +33,8 @@ class RescoringStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Order(BaseModel):
+class Order(Checked):
     """By what to judge again, and from what."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rubric: Name | None = Field(
         None,
@@ -68,18 +62,6 @@ class Order(BaseModel):
         if self.transcribe_model is not None and self.source is not Source.AUDIO:
             raise ValueError("transcribe_model needs source audio")
         return self
-
-    @classmethod
-    def read(cls, fields: Mapping[str, Any]) -> Self:
-        """Check what a door received.
-
-        Raises:
-            InvalidInput: naming each field that cannot be right, and why.
-        """
-        try:
-            return cls.model_validate(fields)
-        except ValidationError as error:
-            raise invalid_input(error.errors(include_input=False, include_url=False)) from None
 
     def rubric_source(self) -> RubricSource | None:
         """The rubric that is named, if one is."""
