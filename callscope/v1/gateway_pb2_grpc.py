@@ -202,7 +202,8 @@ class GatewayServicer:
     """
 
     def SubmitCall(self, request, context):
-        """Takes in a recording by URI. The answer comes when the recording is accepted durably.
+        """Takes in a recording by URI, a conversation as text, or a vCon. The answer comes when it is
+        accepted durably.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -79,6 +79,8 @@ class ClipRequest(Checked):
         else:
             assert record is not None  # noqa: S101 - as `needs_record` says
             found = self._evidence(record)
+            assert found.start is not None  # noqa: S101 - who has audio has times
+            assert found.end is not None  # noqa: S101
             start, end = found.start - self.context, found.end + self.context
             end = min(end, max(0.0, start) + MAX_SECONDS)
         channel = None

@@ -367,6 +367,21 @@ def test_a_uri_opens_ones_own_folder_only(house: House) -> None:
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden_uri"), uri
 
 
+def test_the_same_text_is_a_call_of_ones_own(house: House) -> None:
+    said = {"utterances": [{"speaker": "a", "text": "The same words of two tenants."}]}
+
+    def send(secret: str | None) -> httpx.Response:
+        header = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+        return house.up.http.post("/v1/calls", json={"transcript": said}, headers=header)
+
+    mine = send(house.roles[Role.INGEST]).json()["id"]
+    assert mine != send(house.stranger).json()["id"]
+    assert (send(None).status_code, send(house.roles[Role.READ]).status_code) == (401, 403)
+    for path in ("/record", "/transcript", "/audio", "/vcon", ""):
+        answer = house.rest(f"GET /v1/calls/{{call_id}}{path}", house.stranger, mine)
+        assert (answer.status_code, answer.json()["code"]) == (404, "call_not_found")
+
+
 def test_a_revoked_key_opens_nothing_from_that_moment(house: House) -> None:
     new = house.keys.create("acme", Role.READ, "short-lived", "test")
     assert house.rest("GET /v1/calls", new.secret, "").is_success

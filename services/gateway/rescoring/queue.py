@@ -17,13 +17,19 @@ from sqlalchemy.orm import Session
 from callscope.errors import InvalidInput, NotFound, NotReady
 from callscope.types import CallRecord
 from services.gateway.archive import pack, unpack
-from services.gateway.call import CallStatus, Problem, new_id
+from services.gateway.call import CallStatus, Problem, new_id, no_recording
 from services.gateway.database import transaction
 from services.gateway.index import enter
-from services.gateway.ledger import checked_call
+from services.gateway.ledger import checked_call, to_call
 from services.gateway.listing import matching_calls
 from services.gateway.query import CallQuery
-from services.gateway.rescoring.order import Failure, Order, Rescoring, RescoringStatus
+from services.gateway.rescoring.order import (
+    Failure,
+    Order,
+    Rescoring,
+    RescoringStatus,
+    Source,
+)
 from services.gateway.rescoring.tables import RescoringCallRow as Row
 from services.gateway.rescoring.tables import RescoringRow
 from services.gateway.tables import ArtifactRow, CallRow, RecordRow
@@ -75,11 +81,14 @@ class Orders:
         Raises:
             CallNotFound: the tenant has no call of that id.
             NotReady: it has no record yet.
+            AudioNotFound: it is to be heard again, and there is no recording.
         """
         with transaction(self._engine) as session:
             call = checked_call(session, tenant, call_id)
             if call.status != CallStatus.DONE:
                 raise NotReady(f"call {call.id} is {call.status}; it has no record to renew")
+            if call.blob is None and order.source is Source.AUDIO:
+                raise no_recording(to_call(call, lambda _: ""))
             only = sa.select(CallRow.id).where(CallRow.tenant == tenant, CallRow.id == call.id)
             return self._place(session, tenant, only, order, bulk=False)
 
