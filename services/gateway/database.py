@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,19 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from callscope.errors import InvalidSetting, Unavailable
 
-__all__ = ["answering", "connect", "migrate", "prepare_file", "transaction", "upsert"]
+__all__ = ["answering", "connect", "migrate", "shut", "transaction", "upsert"]
 
 _BUSY_MILLISECONDS = 30_000  # SQLite has one writer; the others wait for it
 
 
-def connect(url: str) -> sa.Engine:
+def connect(url: str, connections: int = 15, idle_seconds: int = 0) -> sa.Engine:
     """Open the database; it is reached when first used.
+
+    Args:
+        url: SQLAlchemy's.
+        connections: at most so many at the same time.
+        idle_seconds: after which PostgreSQL ends a transaction that nobody goes on with, so that a
+            process that froze holds no locks; 0: never.
 
     Raises:
         InvalidSetting: the URL cannot be used.
@@ -30,21 +37,32 @@ def connect(url: str) -> sa.Engine:
         parsed = sa.make_url(url)
         embedded = parsed.get_backend_name() == "sqlite"
         # Connections to a server may have been cut while they lay in the pool.
-        engine = sa.create_engine(parsed, pool_pre_ping=not embedded, hide_parameters=True)
+        engine = sa.create_engine(
+            parsed,
+            pool_pre_ping=not embedded,
+            pool_size=connections,
+            max_overflow=0,
+            hide_parameters=True,
+        )
     except (sa.exc.ArgumentError, ImportError) as error:
         raise InvalidSetting(f"CALLSCOPE_DATABASE_URL: {error}") from None
     if embedded:
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _prepare_sqlite)
+    elif idle_seconds:
+        event.listen(engine, "connect", partial(_limit_idleness, idle_seconds))
     return engine
 
 
-def prepare_file(url: str) -> None:
-    """Give a SQLite file that others will open the same journal as ours; it remembers."""
-    engine = connect(url)
-    if engine.dialect.name == "sqlite":
-        engine.connect().close()
+def shut(engine: sa.Engine) -> None:
+    """Close the database for good: whoever still wants to use it fails.
+
+    Raises:
+        sqlalchemy.exc.InvalidRequestError: to them.
+    """
+    event.listen(engine, "do_connect", _refuse)
+    event.listen(engine, "checkin", lambda _, record: record.invalidate())  # of those still at work
     engine.dispose()
 
 
@@ -118,6 +136,15 @@ def _unbound(engine: sa.Engine) -> Iterator[sa.Connection]:
         finally:
             connection.exec_driver_sql("PRAGMA foreign_keys=ON")
             connection.commit()
+
+
+def _refuse(*_: object) -> None:
+    raise sa.exc.InvalidRequestError("the gateway has closed its database")
+
+
+def _limit_idleness(seconds: int, connection: Any, _: object) -> None:
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{seconds}s'")
+    connection.commit()  # or the pool's rollback would take it back
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
