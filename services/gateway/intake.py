@@ -1,9 +1,10 @@
 """How a recording becomes an accepted call.
 
 The bytes go to a file of their own while they are hashed; then the headers are looked into, the
-recording is put into the store, the call is entered in the database, and the work is enqueued: in
-this order, each step durable, so that after a crash at any point every trace of the recording can
-be removed (`Intake.recover`), or the call is there and will be completed (`Workflows.recover`).
+recording is put into the store, and the call is entered in the database. The file's name is durable
+before the store has the recording, and file and store are before the call is entered: so after a
+crash at any point every trace of the recording can be removed (`Intake.recover`), or the call is
+there and will be completed. Only then is the work enqueued, for which no sender waits (`Handover`).
 """
 
 import hashlib
@@ -74,7 +75,7 @@ class Intake:
         default_rubric: for calls that name none.
         facts: how file names are read.
         check_rubric: raises what is wrong with a rubric.
-        enqueue: hands a call to the workflow; doing so twice is doing it once.
+        enqueue: has a call enqueued, sooner or later, without keeping anybody waiting.
     """
 
     inbox: Inbox
@@ -122,6 +123,7 @@ class Intake:
         with self.reader.open(audio, folder) as source, self.begin(tenant) as incoming:
             while block := source.read(_BLOCK):
                 incoming.write(block)
+            incoming.seal()
             return self._accept(incoming, submission, options, key, promised)
 
     def accept(
@@ -149,6 +151,7 @@ class Intake:
                 not everything is as it was.
             Unavailable: disk, store or database fail.
         """
+        incoming.seal()  # which goes on while the rubric is asked for and the headers looked into
         submission = self.facts.complete(submission, said)
         return self._accept(incoming, submission, self._options(submission), key, promised)
 
@@ -203,7 +206,6 @@ class Intake:
         key: str | None,
         promised: Promised,
     ) -> Call:
-        incoming.seal()
         _check_hashes(incoming, promised)
         blob = _blob_key(incoming.tenant, incoming.id)
         media = self._probe(incoming, options.agent_channel)
@@ -215,6 +217,7 @@ class Intake:
             return known
         self.store.keep(incoming.path, blob)
         try:
+            incoming.settle()
             call = self._enter(new)
         except BaseException:
             self.store.remove(blob)
@@ -225,11 +228,10 @@ class Intake:
 
     def _enter(self, new: NewCall) -> Call:
         """The call, entered and enqueued, or the one that was sent before and is this one."""
-        if not self.ledger.add(new):
+        if (call := self.ledger.add(new)) is None:
             if (known := self._known(new)) is None:  # deleted in this very moment
                 raise Unavailable("the call could not be entered; send it again", retry_after=1)
             return known
-        call = self.ledger.get(new.tenant, new.id)
         for note in new.notes:
             metrics.FACTS_UNREAD.labels(_known_source(note.source)).inc()
         self.enqueue(call)

@@ -90,8 +90,8 @@ class Ledger:
         self._engine = engine
         self._uri = uri
 
-    def add(self, new: NewCall) -> bool:
-        """Enter an accepted call; False where its tenant has used its key, or has it already."""
+    def add(self, new: NewCall) -> Call | None:
+        """Enter an accepted call; None where its tenant has used its key, or has it already."""
         now = datetime.now(UTC)
         row = CallRow(
             id=new.id,
@@ -113,6 +113,7 @@ class Ledger:
             **facets(new.metadata, new.started_at, now),
         )
         try:
+            call = to_call(row, self._uri)
             with transaction(self._engine) as session:
                 session.add(row)
                 if new.text is not None:
@@ -123,8 +124,8 @@ class Ledger:
                         )
                     )
         except sa.exc.IntegrityError:
-            return False
-        return True
+            return None
+        return call
 
     def get(self, tenant: str, call_id: str) -> Call:
         """The call.

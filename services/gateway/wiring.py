@@ -22,6 +22,7 @@ from services.gateway.doorkeeper import Doorkeeper, Rate
 from services.gateway.erasure import Eraser, Retention, RetentionDesk
 from services.gateway.exports.desk import Exports
 from services.gateway.facts import Clock, FactReader, NamePattern
+from services.gateway.handover import Handover
 from services.gateway.http.app import build_app
 from services.gateway.http.server import HttpServer
 from services.gateway.inbound.desk import InboundDesk
@@ -146,6 +147,14 @@ class Gateway:
             self._closing.callback(client.close)
         stages = Stages(journal, transcriber, diarizer, scorer)
         workflows = Workflows(settings, workflow_tables, stages, journal, self._board)
+        watch = Watch(
+            engine,
+            settings.executor_id,
+            settings.takeover_seconds,
+            workflows.take_over,
+            workflows.recover,
+        )
+        handover = Handover(workflows.enqueue, watch.recover_soon)
         intake = Intake(
             inbox=inbox,
             store=store,
@@ -155,22 +164,17 @@ class Gateway:
             default_rubric=settings.default_rubric,
             facts=_fact_reader(settings),
             check_rubric=checker.check,
-            enqueue=workflows.enqueue,
+            enqueue=handover.give,
         )
         intake.recover()
-        watch = Watch(
-            engine,
-            settings.executor_id,
-            settings.takeover_seconds,
-            workflows.take_over,
-            workflows.recover,
-        )
         watch.beat()
         # Undone in reverse: while calls at work may still end, the others must see us living.
         self._closing.callback(watch.stop)
         self._closing.callback(lambda: workflows.stop(self._drained_by - time.monotonic()))
         self._closing.callback(watch.drain)
+        self._closing.callback(handover.stop)
         workflows.start()
+        handover.start()
         watch.start()
         metrics.watch_queue(journal.queued)
         orders = Orders(engine)
