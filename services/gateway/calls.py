@@ -15,7 +15,7 @@ from callscope.vcon_reading import read_vcon
 from services.gateway import metrics
 from services.gateway.access import Caller, Permission
 from services.gateway.call import Call, CallStatus
-from services.gateway.clips import ClipRequest, StoredFile
+from services.gateway.clips import Booths, ClipRequest, StoredFile
 from services.gateway.deadletters import DeadLetters
 from services.gateway.erasure import Eraser
 from services.gateway.intake import NOTHING, Intake, Promised
@@ -76,6 +76,7 @@ class Calls:
     recover_soon: Callable[[], None]
     idle_seconds: float
     shared_sources: bool
+    booths: Booths
 
     async def upload(
         self,
@@ -302,12 +303,14 @@ class Calls:
             CallNotFound: the caller's tenant has no call of that id.
             NotReady: evidence or one voice is asked for, and the call is not done.
             InvalidInput, NotFound, UnknownChannel: as `ClipRequest.section` and `clip`.
+            Overloaded: too many clips are asked for at once.
         """
         audio = self.audio(caller, call_id)
         record = self.record(caller, call_id) if wanted.needs_record else None
         section = wanted.section(record)
         file = io.BufferedReader(StoredFile(audio.read, audio.size), _BLOCK)
-        return clip(file, section, wanted.format)
+        with self.booths.place():
+            return clip(file, section, wanted.format)
 
     def delete(self, caller: Caller, call_id: str) -> None:
         """Remove audio, transcript and every version of the record, and stop the analysis.

@@ -117,6 +117,12 @@ class GatewaySettings(ServiceSettings):
         description="Calls judged again at the same time, beside those that come in; 0 leaves "
         "that to other gateways.",
     )
+    clip_concurrent: int = Field(
+        2,
+        ge=1,
+        description="Clips cut at the same time; eight times as many may wait, others are told to "
+        "come back.",
+    )
     default_rubric: str = Field("general", description="Rubric of calls that name none.")
     public_url: str = Field(
         "",

@@ -14,8 +14,10 @@ from callscope.serving.recordings import audio_limits, audio_reader, s3_client
 from callscope.serving.tls import channel_credentials, server_context
 from services.gateway import database, metrics
 from services.gateway.access import Authenticate
+from services.gateway.audit import AuditDesk
 from services.gateway.bucket import BucketStore
 from services.gateway.calls import Calls
+from services.gateway.clips import Booths
 from services.gateway.deadletters import DeadLetters
 from services.gateway.desks import Desks
 from services.gateway.doorkeeper import Doorkeeper, Rate
@@ -177,7 +179,7 @@ class Gateway:
         handover.start()
         watch.start()
         metrics.watch_queue(journal.queued)
-        orders = Orders(engine)
+        orders = Orders(engine, webhooks.announce)
         worker = Worker(
             orders,
             Rejudge(journal, transcriber, diarizer, scorer),
@@ -212,6 +214,7 @@ class Gateway:
             recover_soon=watch.recover_soon,
             idle_seconds=settings.upload_idle_seconds,
             shared_sources=settings.shared_sources,
+            booths=Booths(settings.clip_concurrent),
         )
         token = settings.inbound_token
         self.desks = Desks(
@@ -219,6 +222,7 @@ class Gateway:
             webhooks=webhooks,
             exports=Exports(engine),
             retention=RetentionDesk(engine, retention),
+            audit=AuditDesk(engine),
         )
 
 

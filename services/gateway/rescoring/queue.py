@@ -33,6 +33,13 @@ from services.gateway.rescoring.order import (
 from services.gateway.rescoring.tables import RescoringCallRow as Row
 from services.gateway.rescoring.tables import RescoringRow
 from services.gateway.tables import ArtifactRow, CallRow, RecordRow
+from services.gateway.webhooks.event import (
+    Announce,
+    EventType,
+    Happening,
+    new_event_id,
+    nobody,
+)
 
 __all__ = ["Claim", "Orders"]
 
@@ -70,10 +77,12 @@ class Orders:
 
     Args:
         engine: the database.
+        announce: tells webhooks, in the transaction in which a new record is kept.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, announce: Announce = nobody) -> None:
         self._engine = engine
+        self._announce = announce
 
     def place_one(self, tenant: str, call_id: str, order: Order) -> str:
         """Order one finished call; gives the order's id.
@@ -229,8 +238,17 @@ class Orders:
                     )
                 )
                 enter(session, record, claim.call_id)
-                touched = sa.update(CallRow).where(CallRow.id == claim.call_id)
-                session.execute(touched.values(updated_at=now))
+                call = session.get_one(CallRow, claim.call_id)
+                call.updated_at = now
+                told = Happening(
+                    new_event_id(),
+                    EventType.RESCORED,
+                    now,
+                    call.id,
+                    call.external_id,
+                    version=version,
+                )
+                self._announce(session, call.tenant, told)
             if also is not None:
                 also(session)
             return True
