@@ -51,7 +51,7 @@ def cli() -> None:
 )
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
 def analyze(files: Sequence[Path], **options: Any) -> None:
-    """Analyze recordings and print what a QA manager needs to know."""
+    """Analyze recordings, or transcripts (.json, .vtt, .srt, .txt), and print what was found."""
     from services.analyze import Request, analyze_files  # pulls in the engines
 
     sys.exit(analyze_files(files, Request(**options)))
