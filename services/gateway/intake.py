@@ -117,7 +117,7 @@ class Intake:
         """
         if submission.file_name is None:
             submission = submission.model_copy(update={"file_name": _name_in(uri)})
-        submission = self.facts.complete(submission)
+        submission = self.facts.complete(tenant, submission)
         options = self._options(submission)
         audio = AudioSource(uri=uri)
         with self.reader.open(audio, folder) as source, self.begin(tenant) as incoming:
@@ -152,7 +152,7 @@ class Intake:
             Unavailable: disk, store or database fail.
         """
         incoming.seal()  # which goes on while the rubric is asked for and the headers looked into
-        submission = self.facts.complete(submission, said)
+        submission = self.facts.complete(incoming.tenant, submission, said)
         return self._accept(incoming, submission, self._options(submission), key, promised)
 
     def read(
@@ -165,7 +165,7 @@ class Intake:
         """
         _check_audible(submission)
         text = replace(text, language=text.language or submission.language)
-        submission = self.facts.complete(submission)
+        submission = self.facts.complete(tenant, submission)
         options = self._options(submission)
         new = replace(_described(tenant, submission, options, key), text=text)
         if (known := self._known(new)) is not None:

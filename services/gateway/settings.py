@@ -145,6 +145,15 @@ class GatewaySettings(ServiceSettings):
         description="Where clocks stood that wrote times without an offset, such as Europe/Berlin; "
         "empty does not read such times.",
     )
+    details_dir: Path | None = Field(
+        None,
+        description="Folder with a table of call details for each tenant, TENANT.csv; read anew "
+        "when it changes. Empty for none.",
+    )
+    details_key: str = Field(
+        "file",
+        description="Its column with the recordings' paths, names, or names without ending.",
+    )
     inbound_bucket: str | None = Field(
         None,
         description="Bucket of the S3 server whose recordings are taken in as they arrive; empty "

@@ -20,6 +20,7 @@ from services.gateway.calls import Calls
 from services.gateway.clips import Booths
 from services.gateway.deadletters import DeadLetters
 from services.gateway.desks import Desks
+from services.gateway.details import DetailsFolder
 from services.gateway.doorkeeper import Doorkeeper, Rate
 from services.gateway.erasure import Eraser, Retention, RetentionDesk
 from services.gateway.exports.desk import Exports
@@ -249,7 +250,10 @@ def _fact_reader(settings: GatewaySettings) -> FactReader:
         read = None if pattern is None else NamePattern(pattern)
     except InvalidInput as error:
         raise InvalidSetting(f"CALLSCOPE_GATEWAY_NAME_PATTERN: {error.message}") from None
-    return FactReader(read, Clock(settings.time_format, zone))
+    clock = Clock(settings.time_format, zone)
+    if settings.details_dir is None:
+        return FactReader(read, clock)
+    return FactReader(read, clock, DetailsFolder(settings.details_dir, settings.details_key).of)
 
 
 def _outside_store(settings: GatewaySettings) -> GatewaySettings:
