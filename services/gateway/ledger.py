@@ -18,7 +18,7 @@ from services.gateway.archive import TEXT, pack, unpack
 from services.gateway.call import Call, CallStatus, Lane, Problem, checked_id, no_recording
 from services.gateway.database import transaction
 from services.gateway.index import facets
-from services.gateway.listing import page_of_calls
+from services.gateway.listing import read_page
 from services.gateway.query import PageQuery
 from services.gateway.tables import ArtifactRow, CallRow, RecordRow
 from services.gateway.texts import Note
@@ -169,9 +169,8 @@ class Ledger:
 
     def page(self, tenant: str, page: PageQuery) -> list[Call]:
         """The calls of the page, newest first, and one more where there is one."""
-        query = page_of_calls(tenant, page, self._engine.dialect.name)
         with transaction(self._engine) as session:
-            return [to_call(row, self._uri) for row in session.scalars(query)]
+            return [to_call(row, self._uri) for row in read_page(session, tenant, page)]
 
     def record(self, tenant: str, call_id: str, version: int | None = None) -> CallRecord:
         """A version of a call's record, the newest where none is named.
