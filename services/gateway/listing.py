@@ -73,9 +73,7 @@ def matching_calls(tenant: str, query: CallQuery, dialect: str) -> sa.Select[str
     return sa.select(CallRow.id).select_from(source).where(*conditions)
 
 
-def _found(
-    tenant: str, page: PageQuery, dialect: str, words_first: bool
-) -> sa.Select[str, object]:
+def _found(tenant: str, page: PageQuery, dialect: str, words_first: bool) -> sa.Select[str, object]:
     source, conditions, rank = _matching(tenant, page.query, dialect, words_first)
     if page.before is not None:
         by_place = rank is _FTS5.c.rowid
