@@ -258,7 +258,9 @@ def _unfounded(call: Call, card: Scorecard) -> int:
     return sum(
         e.quote
         != " ".join(
-            w.text for w in said[e.utterance].words if e.start <= w.start and w.end <= e.end
+            w.text
+            for w in said[e.utterance].words
+            if (e.start or 0.0) <= w.start and w.end <= (e.end or 0.0)
         )
         for e in evidence
     )

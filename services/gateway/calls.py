@@ -5,18 +5,20 @@ import contextlib
 import io
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from callscope.clip import clip
 from callscope.diff import RecordDiff, diff
 from callscope.errors import CallNotFound, DeadlineExceeded, NotFound, Unavailable
-from callscope.types import CallRecord
+from callscope.types import CallRecord, TextConversation
+from callscope.vcon_reading import read_vcon
 from services.gateway import metrics
 from services.gateway.access import Caller, Permission
 from services.gateway.call import Call, CallStatus
-from services.gateway.clips import ClipRequest, StoredFile
+from services.gateway.clips import Booths, ClipRequest, StoredFile
 from services.gateway.deadletters import DeadLetters
 from services.gateway.erasure import Eraser
-from services.gateway.intake import Intake
+from services.gateway.intake import NOTHING, Intake, Promised
 from services.gateway.ledger import Ledger, Version
 from services.gateway.pages import checked_limit, cursor, cut
 from services.gateway.progress import Board
@@ -25,6 +27,7 @@ from services.gateway.rescoring.order import Order, Rescoring
 from services.gateway.rescoring.queue import Orders
 from services.gateway.store import BlobStore
 from services.gateway.submission import Submission, checked_key
+from services.gateway.texts import sound_file_name
 
 __all__ = ["Audio", "Calls", "Page"]
 
@@ -73,6 +76,7 @@ class Calls:
     recover_soon: Callable[[], None]
     idle_seconds: float
     shared_sources: bool
+    booths: Booths
 
     async def upload(
         self,
@@ -104,7 +108,14 @@ class Calls:
             await asyncio.to_thread(incoming.write, gathered)
             return await asyncio.to_thread(self.intake.accept, incoming, submission(), key)
 
-    def submit(self, caller: Caller, uri: str, submission: Submission, key: str | None) -> Call:
+    def submit(
+        self,
+        caller: Caller,
+        uri: str,
+        submission: Submission,
+        key: str | None,
+        promised: Promised = NOTHING,
+    ) -> Call:
         """Take in the recording at `uri`; raises as `Intake.copy`.
 
         What lies in the folders and buckets of the gateway may be many tenants', so a key opens
@@ -113,7 +124,38 @@ class Calls:
         caller.require(Permission.SEND)
         anywhere = caller.key_id is None or self.shared_sources
         folder = None if anywhere else caller.tenant
-        return self.intake.copy(caller.tenant, uri, submission, checked_key(key), folder)
+        return self.intake.copy(caller.tenant, uri, submission, checked_key(key), folder, promised)
+
+    def read(
+        self, caller: Caller, text: TextConversation, submission: Submission, key: str | None
+    ) -> Call:
+        """Take in a conversation that is sent as text; raises as `Intake.read`."""
+        caller.require(Permission.SEND)
+        return self.intake.read(caller.tenant, text, submission, checked_key(key))
+
+    def unpack(self, caller: Caller, vcon: Any, submission: Submission, key: str | None) -> Call:
+        """Take in the call in a vCon; what that says counts where the submission says nothing.
+
+        Raises:
+            InvalidInput: no vCon, or of a kind that cannot be read.
+            CallscopeError: as `submit`, `read` and `Intake.accept`.
+        """
+        caller.require(Permission.SEND)
+        sent = read_vcon(vcon)
+        submission = submission.with_facts(
+            sent.metadata, started_at=sent.started_at, external_id=sent.uuid
+        )
+        if sent.text is not None:
+            return self.read(caller, sent.text, submission, key)
+        audio = sent.audio
+        assert audio is not None  # noqa: S101 - as `read_vcon` says
+        promised = Promised(audio.hashes, audio.channels, audio.agent_channel)
+        if audio.uri is not None:
+            return self.submit(caller, audio.uri, submission, key, promised)
+        submission = submission.with_facts({}, file_name=sound_file_name(audio.file_name))
+        with self.intake.begin(caller.tenant) as incoming:
+            incoming.write(audio.data or b"")
+            return self.intake.accept(incoming, submission, checked_key(key), promised=promised)
 
     def get(self, caller: Caller, call_id: str) -> Call:
         """Where the call stands.
@@ -261,12 +303,14 @@ class Calls:
             CallNotFound: the caller's tenant has no call of that id.
             NotReady: evidence or one voice is asked for, and the call is not done.
             InvalidInput, NotFound, UnknownChannel: as `ClipRequest.section` and `clip`.
+            Overloaded: too many clips are asked for at once.
         """
         audio = self.audio(caller, call_id)
         record = self.record(caller, call_id) if wanted.needs_record else None
         section = wanted.section(record)
         file = io.BufferedReader(StoredFile(audio.read, audio.size), _BLOCK)
-        return clip(file, section, wanted.format)
+        with self.booths.place():
+            return clip(file, section, wanted.format)
 
     def delete(self, caller: Caller, call_id: str) -> None:
         """Remove audio, transcript and every version of the record, and stop the analysis.

@@ -14,6 +14,7 @@ from callscope.types import (
     Polarity,
     Role,
     Span,
+    Timing,
 )
 from services.score.delivery import Delivery, Setting, delivery
 from services.score.events import Hearing
@@ -262,8 +263,10 @@ def _explain(
     because = f" (called for: {', '.join(reasons)})" if reasons else ""
     if how.start is None:
         return f"{title}: not said{because}."
-    said = ", ".join([f"at {clock(how.start)}", *how.flaws()])
+    timed = setting.metrics.timing is not Timing.NONE
+    said = " " + ", ".join([*([f"at {clock(how.start)}"] if timed else []), *how.flaws()])
+    said = said.rstrip()
     if status is DisclosureStatus.PARTIAL:
         lacking = listed(f"{each.id} (“{each.wordings[0]}”)" for each in missing)
-        return f"{title}: said in part {said}; missing: {lacking}{because}."
-    return f"{title}: said in full {said}."
+        return f"{title}: said in part{said}; missing: {lacking}{because}."
+    return f"{title}: said in full{said}."

@@ -9,7 +9,7 @@ from callscope.errors import ModelDamaged
 from callscope.models import ModelStore
 from callscope.pipeline import Progress, RubricSource
 from callscope.rubric import OwnAct, Rubric
-from callscope.types import Metrics, ModelInfo, Role, Scorecard, Utterance
+from callscope.types import Metrics, ModelInfo, Role, Scorecard, Timing, Utterance
 from services.score.disclosures import check_disclosures
 from services.score.encoder import Encoder
 from services.score.events import hear
@@ -20,7 +20,7 @@ from services.score.own_acts import OwnActs, OwnHead, find
 from services.score.passages import PassageFinder
 from services.score.plain_speech import as_heard, plain
 from services.score.reading import Reader, Reading
-from services.score.scorecard import assemble
+from services.score.scorecard import assemble, without_times
 from services.score.second_opinion import Judge, compared
 from services.score.wordings import WordingsCache
 
@@ -107,6 +107,8 @@ class ScoreEngine:
         case = Case(reading, metrics, hearing.heard, rubric.thresholds, on_trial)
         models = (*self.models, *(head.model for head in own))
         card = assemble(rubric, case, disclosures, models)
+        if metrics.timing is Timing.NONE:
+            card = without_times(card)
         return card if self._second is None else compared(card, rubric, utterances, self._second)
 
     def read(self, utterances: Sequence[Utterance], acts: Sequence[OwnAct]) -> Reading:

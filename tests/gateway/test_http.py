@@ -110,7 +110,7 @@ async def _anyone(_: str | None) -> Caller:
 def answer_of(error: Exception) -> httpx.Response:
     calls: Any = Failing(error)
     nothing: Any = None
-    app = build_app(calls, Desks(nothing, nothing, nothing, nothing), _anyone, 1)
+    app = build_app(calls, Desks(nothing, nothing, nothing, nothing, nothing), _anyone, 1)
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

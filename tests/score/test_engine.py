@@ -74,6 +74,8 @@ def test_every_quote_is_in_the_transcript_at_its_seconds(card: Scorecard) -> Non
     assert len(evidence) > 10
     for each in evidence:
         words = utterances[each.utterance].words
+        assert each.start is not None
+        assert each.end is not None
         inside = [w.text for w in words if each.start <= w.start and w.end <= each.end]
         assert " ".join(inside) == each.quote
 
