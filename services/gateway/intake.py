@@ -179,6 +179,8 @@ class Intake:
                 raise Unavailable("the call could not be entered; send it again", retry_after=1)
             return known
         call = self.ledger.get(new.tenant, new.id)
+        metrics.RECEIVED.labels(call.lane).inc()
+        metrics.RECEIVED_AUDIO.labels(call.lane).inc(call.recording.duration)
         for note in new.notes:
             metrics.FACTS_UNREAD.labels(_known_source(note.source)).inc()
         self.enqueue(call)

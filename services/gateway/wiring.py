@@ -173,7 +173,8 @@ class Gateway:
         self._closing.callback(watch.drain)
         workflows.start()
         watch.start()
-        metrics.watch_queue(journal.queued)
+        metrics.watch_backlog(journal.standings)
+        metrics.watch_disk(settings.data_dir)
         orders = Orders(engine)
         worker = Worker(
             orders,

@@ -128,9 +128,9 @@ def test_what_is_anothers_is_not_found_like_what_does_not_exist(
 def test_a_call_moves_on_and_never_back(ledger: Ledger, journal: Journal) -> None:
     new = new_call()
     ledger.add(new)
-    assert (unfinished(journal), journal.queued()) == ([new.id], 1)
+    assert (unfinished(journal), journal.standings()[0].calls) == ([new.id], 1)
     journal.start(new.id)
-    assert (ledger.get(MINE, new.id).status, journal.queued()) == (CallStatus.RUNNING, 0)
+    assert (ledger.get(MINE, new.id).status, journal.standings()) == (CallStatus.RUNNING, [])
     assert journal.fail(new.id, PROBLEM)
     assert not journal.fail(new.id, replace(PROBLEM, code="internal"))
     journal.start(new.id)

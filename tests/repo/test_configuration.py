@@ -41,7 +41,7 @@ def test_settings_named_in_the_docs_exist() -> None:
         for prefix in ("CALLSCOPE_", f"CALLSCOPE_{kind.service.upper()}_")
         for name in kind.model_fields
     }
-    pages = " ".join(each.read_text(encoding="utf-8") for each in (ROOT / "docs").glob("*.md"))
+    pages = " ".join(each.read_text(encoding="utf-8") for each in (ROOT / "docs").rglob("*.md"))
     named = set(re.findall(r"`(CALLSCOPE_[A-Z0-9_]+[A-Z0-9])(?:=[^`]*)?`", pages))
     assert len(named) > 8
     assert named <= known
