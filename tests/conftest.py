@@ -1,11 +1,19 @@
 """What all tests share: where the recordings with truth are, and the sample call."""
 
+import faulthandler
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """A thread that goes on would keep the process from ending: fail, and show where it is."""
+    faulthandler.dump_traceback_later(90, exit=True, file=sys.stderr)
 
 
 @pytest.fixture(scope="session")

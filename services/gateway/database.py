@@ -1,7 +1,9 @@
 """How to get at the database, SQLite or PostgreSQL by the same code."""
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -9,19 +11,28 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from callscope.errors import InvalidSetting, Unavailable
 
-__all__ = ["answering", "connect", "migrate", "prepare_file", "transaction", "upsert"]
+__all__ = ["answering", "connect", "migrate", "shut", "transaction", "upsert"]
 
+_log = logging.getLogger(__name__)
 _BUSY_MILLISECONDS = 30_000  # SQLite has one writer; the others wait for it
 
 
-def connect(url: str) -> sa.Engine:
+def connect(url: str, connections: int = 15, idle_seconds: int = 0) -> sa.Engine:
     """Open the database; it is reached when first used.
+
+    Args:
+        url: SQLAlchemy's.
+        connections: at most so many at the same time.
+        idle_seconds: after which PostgreSQL ends a transaction that nobody goes on with, so that a
+            process that froze holds no locks; 0: never.
 
     Raises:
         InvalidSetting: the URL cannot be used.
@@ -30,21 +41,32 @@ def connect(url: str) -> sa.Engine:
         parsed = sa.make_url(url)
         embedded = parsed.get_backend_name() == "sqlite"
         # Connections to a server may have been cut while they lay in the pool.
-        engine = sa.create_engine(parsed, pool_pre_ping=not embedded, hide_parameters=True)
+        engine = sa.create_engine(
+            parsed,
+            pool_pre_ping=not embedded,
+            pool_size=connections,
+            max_overflow=0,
+            hide_parameters=True,
+        )
     except (sa.exc.ArgumentError, ImportError) as error:
         raise InvalidSetting(f"CALLSCOPE_DATABASE_URL: {error}") from None
     if embedded:
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _prepare_sqlite)
+    elif idle_seconds:
+        event.listen(engine, "connect", partial(_limit_idleness, idle_seconds))
     return engine
 
 
-def prepare_file(url: str) -> None:
-    """Give a SQLite file that others will open the same journal as ours; it remembers."""
-    engine = connect(url)
-    if engine.dialect.name == "sqlite":
-        engine.connect().close()
+def shut(engine: sa.Engine) -> None:
+    """Close the database for good: whoever still wants to use it fails.
+
+    Raises:
+        sqlalchemy.exc.InvalidRequestError: to them.
+    """
+    event.listen(engine, "do_connect", _refuse)
+    event.listen(engine, "checkin", lambda _, record: record.invalidate())  # of those still at work
     engine.dispose()
 
 
@@ -87,6 +109,9 @@ def upsert(
 def migrate(engine: sa.Engine, revision: str = "head") -> None:
     """Bring the tables up to `revision`; several gateways may start at once.
 
+    Tables that a newer version has changed are left as they are: for one release changes only add,
+    so that versions may be mixed, and a version gone back to.
+
     Raises:
         Unavailable: the database does not answer.
     """
@@ -97,7 +122,16 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
             lock = sa.func.pg_advisory_xact_lock(sa.func.hashtext("callscope migrations"))
             connection.execute(sa.select(lock))
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        if _is_newer(connection, config):
+            _log.warning("the tables are of a newer version; they are left as they are")
+        else:
+            command.upgrade(config, revision)
+
+
+def _is_newer(connection: sa.Connection, config: Config) -> bool:
+    present = MigrationContext.configure(connection).get_current_heads()
+    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    return not known.issuperset(present)
 
 
 @contextlib.contextmanager
@@ -118,6 +152,15 @@ def _unbound(engine: sa.Engine) -> Iterator[sa.Connection]:
         finally:
             connection.exec_driver_sql("PRAGMA foreign_keys=ON")
             connection.commit()
+
+
+def _refuse(*_: object) -> None:
+    raise sa.exc.InvalidRequestError("the gateway has closed its database")
+
+
+def _limit_idleness(seconds: int, connection: Any, _: object) -> None:
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{seconds}s'")
+    connection.commit()  # or the pool's rollback would take it back
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

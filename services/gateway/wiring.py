@@ -124,7 +124,6 @@ class Gateway:
             Keys(engine), settings.auth, Rate(settings.rate_limit, settings.rate_burst)
         )
         doorkeeper.check_exposure(settings.host, settings.http_host)
-        database.prepare_file(workflow_tables)
         store = _store(settings)
         outside = _outside(settings)
         webhooks = Registry(engine, outside, settings.public_url)

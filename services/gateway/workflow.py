@@ -26,7 +26,7 @@ from callscope.errors import CallscopeError, Cancelled, DeadlineExceeded, Overlo
 from callscope.pipeline import StageProgress
 from callscope.serving import tracing
 from callscope.serving.logs import call_id as logged_call
-from services.gateway import lanes, metrics
+from services.gateway import database, lanes, metrics
 from services.gateway.call import Call, CallStatus, Lane, Problem, arrived_at
 from services.gateway.journal import Journal
 from services.gateway.progress import DIARIZE, RECORD, SCORE, TRANSCRIBE, Board
@@ -40,6 +40,9 @@ _ALIVE = ("ENQUEUED", "PENDING", "DELAYED")
 _ABANDONED = Problem("internal", "the analysis ended without a result", "Send the recording again.")
 _SLOW_ATTEMPTS = 3
 _BATCH = 500  # ids a query
+_CONNECTIONS = 20
+_IDLE = 60  # seconds between two statements of a transaction
+_HANDING_OUT = 1  # seconds: what was just claimed from a queue begins, and can be stopped
 _CLEANUP = 5.0  # seconds a stopped stage may take to notice
 
 _log = logging.getLogger(__name__)
@@ -76,7 +79,7 @@ class Workflows:
         board: Board,
     ) -> None:
         self._settings = settings
-        self._database_url = database_url
+        self._database = database.connect(database_url, _CONNECTIONS, _IDLE)
         self._stages = stages
         self._journal = journal
         self._board = board
@@ -112,8 +115,11 @@ class Workflows:
         What is stopped is resumed by the next `start` under the same executor id, or taken over by
         another gateway.
         """
-        patience = max(0, round(seconds)) if self._board.busy else 0
+        patience = max(_HANDING_OUT, round(seconds)) if self._board.busy else 0
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience)
+        # DBOS repeats what a lost database did not take for as long as it takes, on threads that
+        # the process would wait for; now that fails at the next attempt.
+        database.shut(self._database)
 
     def enqueue(self, call: Call) -> None:
         """Have the call analyzed; doing so twice in one run is doing it once."""
@@ -158,7 +164,8 @@ class Workflows:
     def _config(self) -> DBOSConfig:
         return {
             "name": lanes.APPLICATION,
-            "system_database_url": self._database_url,
+            "system_database_url": self._database.url.render_as_string(hide_password=False),
+            "system_database_engine": self._database,
             "application_version": lanes.VERSION,
             "executor_id": self._name,
             "serializer": DBOSPortableJSONSerializer(),

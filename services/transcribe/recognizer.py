@@ -30,7 +30,7 @@ from faster_whisper.transcribe import (
 from callscope.errors import InvalidInput
 from services.transcribe.compute import Computing
 
-__all__ = ["Decoding", "Encoded", "Heard", "HeardWord", "Recognizer"]
+__all__ = ["Decoding", "Encoded", "Heard", "HeardWord", "Recognizer", "joined"]
 
 Samples = npt.NDArray[np.float32]
 
@@ -106,6 +106,18 @@ class Encoded:
     frames: tuple[int, ...]
 
 
+def joined(parts: Sequence[Encoded]) -> Encoded:
+    """The batches as one; several of them only on a CPU, where CTranslate2 hands them out."""
+    if len(parts) == 1:
+        return parts[0]
+    states = np.concatenate([np.asarray(part.states) for part in parts])
+    return Encoded(
+        ctranslate2.StorageView.from_array(states),
+        seconds=tuple(seconds for part in parts for seconds in part.seconds),
+        frames=tuple(frames for part in parts for frames in part.frames),
+    )
+
+
 class Recognizer:
     """A Whisper model; safe to use from several threads, which wait for a free worker.
 
@@ -146,7 +158,7 @@ class Recognizer:
             frames=tuple(spectrum.shape[1] for spectrum in spectra),
         )
 
-    def detect(self, encoded: Encoded) -> tuple[str, float | None]:
+    def detect(self, parts: Sequence[Encoded]) -> tuple[str, float | None]:
         """The language of all the clips together, and its probability.
 
         None where the model knows one language only, and so measures nothing.
@@ -154,14 +166,14 @@ class Recognizer:
         if not self._model.is_multilingual:
             return "en", None
         shares: dict[str, float] = {}
-        for seconds, ranking in zip(
-            encoded.seconds, self._model.detect_language(encoded.states), strict=True
-        ):
-            for token, probability in ranking:
-                language = token.strip("<|>")
-                shares[language] = shares.get(language, 0.0) + probability * seconds
+        for part in parts:
+            rankings = self._model.detect_language(part.states)
+            for seconds, ranking in zip(part.seconds, rankings, strict=True):
+                for token, probability in ranking:
+                    language = token.strip("<|>")
+                    shares[language] = shares.get(language, 0.0) + probability * seconds
         language = max(shares, key=lambda code: shares[code])
-        return language, shares[language] / sum(encoded.seconds)
+        return language, shares[language] / sum(sum(part.seconds) for part in parts)
 
     def decode(self, encoded: Encoded, decoding: Decoding) -> list[Heard]:
         """The words of each clip, in a language the model knows."""

@@ -254,6 +254,18 @@ def test_migrating_again_changes_nothing(engine: sa.Engine, ledger: Ledger) -> N
     assert ledger.get(MINE, new.id).id == new.id
 
 
+def test_tables_of_a_newer_version_are_left_as_they_are(engine: sa.Engine, ledger: Ledger) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(sa.text("ALTER TABLE calls ADD COLUMN of_a_later_version VARCHAR(9)"))
+    database.migrate(engine)
+    new = new_call()
+    assert ledger.add(new)
+    assert ledger.get(MINE, new.id).id == new.id
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == "9999"
+
+
 def test_a_database_that_is_away_is_unavailable() -> None:
     engine = database.connect("postgresql+psycopg://nobody@127.0.0.1:9/none")
     for use in (database.migrate, lambda engine: Ledger(engine, str).get(MINE, new_id())):

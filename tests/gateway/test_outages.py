@@ -1,9 +1,11 @@
 """Database, store or a service away for a while: a clear error or patience, then everything."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from tests.gateway.conftest import Up, noise, send
 from tests.gateway.engines import Engines, Gate, eventually
 from tests.gateway.line import Line
+from tests.gateway.processes import GatewayProcess
 
 AWAY = float(os.environ.get("CALLSCOPE_TEST_AWAY", "2"))  # seconds; the promise is 60
 
@@ -46,12 +49,10 @@ def test_a_database_that_is_away_refuses_clearly_and_loses_nothing(
     fresh_postgresql: str,
     line: Callable[[int], Line],
 ) -> None:
-    head, _, rest = fresh_postgresql.rpartition(":")
-    port, _, name = rest.partition("/")
-    wire = line(int(port))
+    wire, url = _through(line, fresh_postgresql)
     engines.behaviors["transcribe"] = gate = Gate()
     up = start(
-        database_url=f"{head}:{wire.port}/{name}?connect_timeout=2",
+        database_url=url,
         stage_attempts=1000,
         retry_seconds=0.2,
         retry_seconds_max=2,
@@ -70,6 +71,29 @@ def test_a_database_that_is_away_refuses_clearly_and_loses_nothing(
         eventually(partial(_is_done, up, call_id), 60)
     later = send(up)
     eventually(partial(_is_done, up, later), 60)
+
+
+def test_a_gateway_ends_though_its_database_is_away(
+    engines: Engines, fresh_postgresql: str, line: Callable[[int], Line], tmp_path: Path
+) -> None:
+    wire, url = _through(line, fresh_postgresql)
+    engines.behaviors["transcribe"] = gate = Gate()
+    gateway = GatewayProcess(
+        tmp_path / "data", engines.targets, database_url=url, stage_attempts=1000
+    )
+    try:
+        gateway.start()
+        call_id = gateway.send()
+        assert gate.reached.wait(20)
+        wire.cut()
+        gate.opened.set()
+        time.sleep(3)  # its threads now try again and again to say what was done
+        assert gateway.end(signal.SIGTERM) == 0
+        wire.mend()
+        gateway.start()
+        eventually(partial(gateway.is_done, call_id), 60)
+    finally:
+        gateway.close()
 
 
 def test_a_store_that_is_away_refuses_clearly_and_loses_nothing(
@@ -107,6 +131,14 @@ def test_a_service_that_is_away_is_waited_for_by_all_who_come(
     for call_id in calls:
         eventually(partial(_is_done, up, call_id), 60)
     assert engines.ended == dict.fromkeys(("transcribe", "diarize", "score"), len(calls))
+
+
+def _through(line: Callable[[int], Line], url: str) -> tuple[Line, str]:
+    """A line to the database, and the URL of the database at its other end."""
+    head, _, rest = url.rpartition(":")
+    port, _, name = rest.partition("/")
+    wire = line(int(port))
+    return wire, f"{head}:{wire.port}/{name}?connect_timeout=2"
 
 
 def _is_done(up: Up, call_id: str) -> bool:
