@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -96,10 +97,10 @@ class Drill:
         lines = [line for line in log.splitlines() if any(word in line for word in words)]
         if not lines:
             return ""
-        line = lines[-1]
+        line = lines[-1].removeprefix("callscope: ")
         with contextlib.suppress(ValueError):
             entry = json.loads(line)
-            kept = ("level", "message", "stage", "error", "reason", "remedy")
+            kept = ("level", "message", "rpc", "error", "reason")
             line = json.dumps({key: entry[key] for key in kept if key in entry})
         return line.replace(str(self.there.folder), "")
 
@@ -143,7 +144,7 @@ def full_disk(drill: Drill) -> Figures:
 def slow_network(drill: Drill) -> Figures:
     """Slow the line between the gateway and the transcribe service down."""
     assert drill.slow_line is not None  # noqa: S101 - the drill was set up with one
-    quick = _end(drill, drill.begin())["seconds_to_the_end"]
+    quick = _end(drill, drill.begin())["seconds_to_record"]
     drill.slow_line.slow = True
     call = drill.begin()
     alerts = drill.watch(20)
@@ -158,7 +159,7 @@ def wrong_key_of_a_stage(drill: Drill) -> Figures:
     call = drill.begin()
     alerts = drill.watch(20)
     meanwhile = drill.there.call(call)
-    said = drill.last_line("gateway", "stage failed", "retr")
+    said = drill.last_line("transcribe", "refused")
     _restart(drill, "transcribe")
     if meanwhile["status"] == "failed":
         drill.there.client.post(f"/v1/calls/{call}/retry").raise_for_status()
@@ -186,11 +187,13 @@ def wrong_key_of_the_gateway(drill: Drill) -> Figures:
     over.set()
     sender.join()
     _, problem = drill.send()
+    said = drill.last_line("gateway", "failed")
     _restart(drill, "gateway")
     call = drill.begin()
     return {
         "uploads_meanwhile": sorted(set(answers)),
         "problem": problem,
+        "log": said,
         "alerts": alerts,
         **_end(drill, call),
     }
@@ -204,7 +207,7 @@ def damaged_model(drill: Drill) -> Figures:
     good = _flip(file, 1_000_000)
     process.launch()
     status = process.wait(60)
-    said = process.tail().strip().splitlines()[-1]
+    said = drill.last_line("score", "minilm")
     call = drill.begin()
     alerts = drill.watch(30)
     _flip(file, 1_000_000, good)
@@ -212,7 +215,7 @@ def damaged_model(drill: Drill) -> Figures:
     drill.there.await_ready("score")
     return {
         "exit_status": status,
-        "log": said.replace(str(drill.there.folder), ""),
+        "log": said,
         "alerts": alerts,
         **_end(drill, call),
     }
@@ -298,12 +301,11 @@ def _timed(fault: Callable[[Drill], Figures], drill: Drill) -> Figures:
 
 def _end(drill: Drill, call: str) -> Figures:
     """How the call ended after all, and how long alerts went on."""
-    began = time.monotonic()
     ended = drill.there.ended(call, PATIENCE)
-    seconds = round(time.monotonic() - began, 1)
+    accepted, last = (datetime.fromisoformat(ended[key]) for key in ("created_at", "updated_at"))
     return {
         "call": ended["status"],
-        "seconds_to_the_end": seconds,
+        "seconds_to_record": round((last - accepted).total_seconds(), 1),
         "seconds_until_alerts_end": drill.quiet(),
     }
 

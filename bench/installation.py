@@ -56,7 +56,7 @@ class Installation:
             f"CALLSCOPE_{name.upper()}_METRICS_PORT": self.metrics_ports[name],
         }
         return Process(
-            f"services.{name}", self.ports[name], self.folder / f"{name}.log", {**shared, **own}
+            f"services {name}", self.ports[name], self.folder / f"{name}.log", {**shared, **own}
         )
 
     def start(self) -> None:

@@ -80,7 +80,7 @@ def watching(folder: Path, ports: Mapping[str, int]) -> Iterator[Prometheus]:
 
 
 def _time_lapse(rules: str) -> str:
-    """The rules with every duration divided; limits in seconds stay as they are."""
+    """The rules with every duration divided; limits on seconds of calls stay as they are."""
 
     def shorter(found: re.Match[str]) -> str:
         seconds = int(found[2]) * _UNITS[found[3]] / FASTER
@@ -88,6 +88,7 @@ def _time_lapse(rules: str) -> str:
 
     rules = re.sub(r"(interval: )(\d+)([smhd])()", r"\g<1>1s", rules)
     rules = re.sub(r"(\[)(\d+)([smhd])(\])", shorter, rules)
+    rules = re.sub(r"\* 3600\b", f"* {3600 // FASTER}", rules)
     return re.sub(r"(for: )(\d+)([smhd])()", shorter, rules)
 
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Process:
-    """A program that can be killed and started again on the same ports."""
+    """A program that can be killed and started again on the same ports: a module, and arguments."""
 
     def __init__(
         self, module: str, port: int, log: Path, environment: Mapping[str, object]
@@ -35,7 +35,7 @@ class Process:
         """Start it, and do not wait until it is ready."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", self._module],
+                [sys.executable, "-m", *self._module.split()],
                 env=self.environment,
                 cwd=ROOT,
                 stdout=log,
