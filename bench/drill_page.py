@@ -49,8 +49,8 @@ _LESSONS = {
     "slow_network": "What goes between gateway and services is small: audio travels by its "
     "address, and a slow line costs words on their way back. No alert is "
     "right: the call was done.",
-    "wrong_key_of_a_stage": "A store that refuses is treated as one that is away: the call is tried "
-    "again for about 17 minutes, time enough to mend a secret. After that "
+    "wrong_key_of_a_stage": "A store that refuses is treated as one that is away: the call is "
+    "tried again for about 17 minutes, time enough to mend a secret. After that "
     "it is a dead letter, which can be retried.",
     "wrong_key_of_the_gateway": "No recording is accepted, and each sender is told why.",
     "damaged_model": "The service refuses to start: a model that is not the one it should be "

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Starts docker-compose.yml with podman, puts a call into its bucket, and checks record, metrics and
-# dashboards (tests/e2e/test_compose.py). As root; needs buildah, podman, podman-compose, and the
+# dashboards (tests/e2e/test_compose.py). As root; needs buildah, podman, catatonit, podman-compose, the
 # Python environment of `make test` as first on PATH.
 #   tools/containers/check-compose.sh [SERVICE...]     these services only; --keep leaves it running
 # An image that cannot be pulled is replaced by a stand-in of the same protocol, made from Debian's

@@ -15,10 +15,10 @@ for service in "${services[@]}"; do
     more=()
     if [ "$service" = gateway ]; then
         image=callscope/gateway
-        more=(--tmpfs /data:mode=1777 --env CALLSCOPE_GATEWAY_AUTH=none)
+        more=(--volume /data --env CALLSCOPE_GATEWAY_AUTH=none)
     fi
     name=callscope-check-$service
-    podman rm --force "$name" > /dev/null 2>&1 || true
+    podman rm --force --volumes "$name" > /dev/null 2>&1 || true
     began=$(date +%s)
     podman run --detach --name "$name" --network none --read-only --cap-drop ALL \
         --security-opt no-new-privileges --tmpfs /tmp:mode=1777 "${more[@]}" "$image" > /dev/null
@@ -26,7 +26,7 @@ for service in "${services[@]}"; do
         if [ "$(podman inspect --format '{{.State.Running}}' "$name")" != true ] \
             || [ $(($(date +%s) - began)) -gt 180 ]; then
             podman logs --tail 20 "$name" >&2
-            podman rm --force "$name" > /dev/null
+            podman rm --force --volumes "$name" > /dev/null
             exit 1
         fi
         sleep 1
@@ -36,7 +36,7 @@ for service in "${services[@]}"; do
     ! podman exec "$name" touch /opt/callscope/x 2> /dev/null
     podman stop --time 60 "$name" > /dev/null
     status=$(podman inspect --format '{{.State.ExitCode}}' "$name")
-    podman rm "$name" > /dev/null
+    podman rm --volumes "$name" > /dev/null
     test "$status" = 0
     size=$(podman image inspect --format '{{.Size}}' "$image")
     base=$(podman image inspect --format '{{.Size}}' docker.io/library/python:3.11-slim-bookworm)
