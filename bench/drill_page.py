@@ -15,13 +15,13 @@ _PAGE = Path("docs/drill.md")
 _HEAD = """\
 # Fault drill
 
-What happens when something breaks, as it was seen and not as it should be. `python -m
-bench.drill` (as root, with Prometheus installed; about nine minutes) starts the four services as
-processes with real models, an S3 server, and a Prometheus with the shipped rules; then it breaks
-one thing after the other while a call of 94 seconds is in work. The rules run {faster} times as
-fast, or the drill would take a day: an alert that waits for five minutes waits for five seconds
-here. Limits on how long calls take (10 minutes) are as they are, so the alerts of the objective
-have no part in this. Seconds are of {cores} busy cores.
+What happens when something breaks, as it was seen and not as it should be.
+`python -m bench.drill` (as root, with Prometheus installed; about seven minutes) starts the four
+services as processes with real models, an S3 server, and a Prometheus with the shipped rules;
+then it breaks one thing after the other while a call of 94 seconds is in work. The rules run
+{faster} times as fast, or the drill would take a day: an alert that waits for five minutes waits
+for five seconds here. Limits on how long calls take (10 minutes) are as they are, so the alerts
+of the objective have no part in this. Seconds are of {cores} busy cores.
 
 No fault lost a call: what was accepted before or while something was broken had its record once
 it was mended. Figures: [bench/results/drill.json](../bench/results/drill.json), from which this
