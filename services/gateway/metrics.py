@@ -15,7 +15,7 @@ from prometheus_client import Counter, Histogram
 
 from callscope.errors import Unavailable
 from callscope.serving.metrics import Reading, Watched
-from callscope.types import CallRecord, Outcome, Role
+from callscope.types import CallRecord, Outcome, Role, Timing
 from services.gateway.call import Call, CallStatus, Lane
 
 __all__ = [
@@ -186,6 +186,8 @@ def count_record(call: Call, record: CallRecord) -> None:
         BEHAVIORS.labels(behavior.outcome).inc()
         CONFIDENCE.observe(behavior.confidence)
     REVIEWS.labels("yes" if record.review.needed else "no").inc()
+    if record.metrics.timing is not Timing.WORDS:
+        return  # a text: nobody heard it
     for utterance in record.utterances:
         SPEECH.labels(utterance.role).inc(utterance.end - utterance.start)
     sure = [word.probability for each in record.utterances for word in each.words]
