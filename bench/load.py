@@ -1,26 +1,28 @@
-"""Load on running services: `python -m bench.load --rate 0.1 > bench/results/load.json`.
+"""Load on running services: `python -m bench.load --rates 0.04 0.12 > bench/results/load.json`.
 
-Sends a recording to a gateway on this machine at random moments, RATE a second on average, however
-long the answers take, and follows every call to its end. Nothing but this machine is ever sent to.
+Starts the four services as processes with real models, and sends a recording to the gateway at
+random moments, RATE a second on average, however long the answers take; follows every call to its
+end, then goes on with the next rate. What the services' own metrics say of the work is beside it.
+Nothing but this machine is ever sent to.
 """
 
 import argparse
 import asyncio
 import json
-import os
-import platform
 import random
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
+
+from bench.installation import SERVICES, STAGES, Installation
+from bench.machine import describe
 
 SEED = 1  # the same moments in every run
 POLL = 0.5  # seconds between two looks at a call
@@ -37,22 +39,76 @@ class Outcome:
     open_over_time: list[int] = field(default_factory=list)
 
 
-async def main() -> None:
+def main() -> None:
     """Run, and print the figures as JSON."""
     options = _options()
+    with tempfile.TemporaryDirectory() as name:
+        installation = Installation(Path(name), settings=dict(_settings(options)))
+        try:
+            installation.start()
+            installation.ended(
+                installation.send(options.file.read_bytes()).json()["id"], 300
+            )  # cold
+            phases = [asyncio.run(_phase(options, rate, installation)) for rate in options.rates]
+        finally:
+            installation.close()
+    machine = describe(("callscope", "ctranslate2", "pyannote-audio", "torch"))
+    print(json.dumps({"machine": machine, "file": options.file.name, "phases": phases}, indent=2))
+
+
+def _settings(options: argparse.Namespace) -> Iterator[tuple[str, object]]:
+    if options.threads:
+        yield "CALLSCOPE_THREADS", options.threads
+
+
+async def _phase(
+    options: argparse.Namespace, rate: float, installation: Installation
+) -> dict[str, Any]:
     audio = options.file.read_bytes()
     outcome = Outcome()
+    before = _work(installation)
     began = time.monotonic()
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=options.url, timeout=60, limits=limits) as client:
+    base = f"http://127.0.0.1:{installation.http_port}"
+    async with httpx.AsyncClient(base_url=base, timeout=60, limits=limits) as client:
         watch = asyncio.create_task(_watch(outcome))
         async with asyncio.TaskGroup() as calls:
-            for due in _moments(options.rate, options.seconds):
+            for due in _moments(rate, options.seconds):
                 await asyncio.sleep(max(0.0, began + due - time.monotonic()))
                 calls.create_task(_follow(client, audio, options, outcome))
         watch.cancel()
         first = (await client.get("/v1/calls", params={"page_size": 1})).json()["calls"]
-    print(json.dumps(_figures(options, outcome, time.monotonic() - began, first), indent=2))
+    took = time.monotonic() - began
+    length = first[0]["recording"]["duration"]
+    work = {name: value - before[name] for name, value in _work(installation).items()}
+    return {"rate": rate, **_figures(outcome, took, length), "work": _spent(work, took)}
+
+
+def _work(installation: Installation) -> dict[str, float]:
+    """What the services say they have done since they began."""
+    found = {}
+    for name in SERVICES:
+        found[f"{name} cpu"] = installation.total(name, "process_cpu_seconds_total")
+        found[f"{name} busy"] = installation.total(name, "callscope_stage_seconds_sum", stage=name)
+        found[f"{name} audio"] = installation.total(
+            name, "callscope_stage_audio_seconds_total", stage=name
+        )
+    return found
+
+
+def _spent(work: dict[str, float], took: float) -> dict[str, Any]:
+    """Times real time of each stage while it works, and what an hour of audio costs in cores."""
+    hours = work["transcribe audio"] / 3600
+    return {
+        "times_real_time": {
+            name: round(work[f"{name} audio"] / max(work[f"{name} busy"], 1e-9), 1)
+            for name in STAGES
+        },
+        "cpu_seconds_an_audio_hour": {
+            name: round(work[f"{name} cpu"] / max(hours, 1e-9), 1) for name in SERVICES
+        },
+        "cores_busy": round(sum(work[f"{name} cpu"] for name in SERVICES) / took, 2),
+    }
 
 
 async def _follow(
@@ -103,15 +159,9 @@ def _moments(rate: float, seconds: float) -> Sequence[float]:
     return moments
 
 
-def _figures(
-    options: argparse.Namespace, outcome: Outcome, took: float, first: Sequence[Any]
-) -> dict[str, Any]:
-    length = first[0]["recording"]["duration"] if first else 0.0
+def _figures(outcome: Outcome, took: float, length: float) -> dict[str, Any]:
     return {
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
-        "file": options.file.name,
         "audio_seconds": length,
-        "rate": options.rate,
         "seconds": round(took, 1),
         "accepted": len(outcome.accepted),
         "done": len(outcome.done),
@@ -134,16 +184,15 @@ def _percentiles(values: Sequence[float]) -> dict[str, float]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rate", type=float, default=0.1, help="recordings a second")
-    parser.add_argument("--seconds", type=float, default=60, help="how long to send")
+    parser.add_argument(
+        "--rates", type=float, nargs="+", default=[0.04], help="recordings a second, one by one"
+    )
+    parser.add_argument("--seconds", type=float, default=120, help="how long to send at each rate")
     parser.add_argument("--patience", type=float, default=600, help="seconds a call may take")
-    parser.add_argument("--url", default="http://127.0.0.1:8080")
+    parser.add_argument("--threads", type=int, default=0, help="of each service; 0 for all cores")
     parser.add_argument("--file", type=Path, default=Path("tests/data/sample/stereo.flac"))
-    options = parser.parse_args()
-    if not ip_address(urlsplit(options.url).hostname or "").is_loopback:
-        parser.error("only to a gateway on this machine, by its address")
-    return options
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

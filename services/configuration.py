@@ -36,7 +36,8 @@ _HEAD = """\
 Every setting is an environment variable, read once when a process starts.
 `CALLSCOPE_<NAME>` sets all services, `CALLSCOPE_<SERVICE>_<NAME>` one of them, and the second
 wins: `CALLSCOPE_THREADS=4 CALLSCOPE_DIARIZE_THREADS=2`. Lists are separated by commas.
-A value that cannot be used ends the process with its name and the reason.
+An empty variable is as if it were not set. A value that cannot be used ends the process with its
+name and the reason.
 
 This page is written by `python -m services.configuration`.
 """

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import grpc
@@ -97,7 +98,10 @@ class _Call:
                 yield
         except CallscopeError as error:
             code = error.grpc_status
-            _log.info("refused", extra={"rpc": self._method, "error": error.code})
+            said = {"rpc": self._method, "error": error.code}
+            if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # ours, and nobody's words
+                said["reason"] = error.message
+            _log.info("refused", extra=said)
             await _abort(context, error)
         except (asyncio.CancelledError, GeneratorExit):
             code = grpc.StatusCode.CANCELLED

@@ -3,13 +3,17 @@
 The `grpc_server_*` names are go-grpc-prometheus's, so existing dashboards work.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from callscope.types import ModelInfo
 
 __all__ = [
+    "GPU_MEMORY",
     "INFLIGHT",
     "RPC_HANDLED",
     "RPC_SECONDS",
@@ -19,9 +23,14 @@ __all__ = [
     "STAGE_SECONDS",
     "WAITING",
     "WAIT_SECONDS",
+    "Reading",
+    "Watched",
     "publish_compute",
     "publish_models",
 ]
+
+Reading: TypeAlias = tuple[str, tuple[str, ...], float]
+"""A gauge's name, its labels' values, and its value."""
 
 _RPC_LABELS = ("grpc_type", "grpc_service", "grpc_method")
 # From a cached answer to a two-hour recording on a slow CPU.
@@ -53,6 +62,38 @@ _MODEL_INFO = Gauge(
 _COMPUTE = ("device", "compute_type", "workers", "threads", "batch_size")
 _COMPUTE_INFO = Gauge(
     "callscope_compute_info", "How a stage computes; always 1.", ("stage", *_COMPUTE)
+)
+
+
+class Watched(Collector):
+    """Gauges that are looked up whenever metrics are read; without values until `watch`.
+
+    Args:
+        gauges: what each is, and its labels, by name.
+    """
+
+    def __init__(self, gauges: Mapping[str, tuple[str, tuple[str, ...]]]) -> None:
+        self._gauges = gauges
+        self._look: Callable[[], Iterable[Reading]] = tuple
+        REGISTRY.register(self)
+
+    def watch(self, look: Callable[[], Iterable[Reading]]) -> None:
+        """Ask `look` from now on; what it leaves out is unknown."""
+        self._look = look
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Look."""
+        families = {
+            name: GaugeMetricFamily(name, text, labels=labels)
+            for name, (text, labels) in self._gauges.items()
+        }
+        for name, labels, value in self._look():
+            families[name].add_metric(labels, value)
+        return families.values()
+
+
+GPU_MEMORY = Watched(
+    {"callscope_gpu_memory_bytes": ("Memory of a GPU, used and total.", ("gpu", "state"))}
 )
 
 

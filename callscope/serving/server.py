@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection
 
 from callscope.errors import Unavailable
 from callscope.serving.channel import MESSAGE_OPTIONS
+from callscope.serving.gpu import watch_gpus
 from callscope.serving.interceptors import CallInterceptor
 from callscope.serving.logs import configure
 from callscope.serving.metrics import publish_models
@@ -126,6 +127,8 @@ async def running(service: Service, settings: ServiceSettings) -> AsyncIterator[
 
         await asyncio.to_thread(service.warm_up)
         publish_models(service.models())
+        if settings.device != "cpu":
+            watch_gpus()
         await _announce(checks, service, _SERVING)
         ready.set()
         try:

@@ -106,8 +106,11 @@ class ServiceSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then the service's own variables, then the shared ones."""
-        own = EnvSettingsSource(settings_cls, env_prefix=f"CALLSCOPE_{cls.service.upper()}_")
-        shared = EnvSettingsSource(settings_cls, env_prefix="CALLSCOPE_")
+        own, shared = (
+            # In compose files and ConfigMaps, a variable left empty is one that is not set.
+            EnvSettingsSource(settings_cls, env_prefix=prefix, env_ignore_empty=True)
+            for prefix in (f"CALLSCOPE_{cls.service.upper()}_", "CALLSCOPE_")
+        )
         return init_settings, own, shared
 
     @classmethod

@@ -7,6 +7,7 @@ go to the speaker they sound like.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,6 +57,7 @@ class Engine:
         store: where the models are.
         compute: where and how finely to compute.
         expected: how many speakers to expect where a request does not say.
+        heard: told the seconds of each recording that was diarized.
 
     Raises:
         ModelMissing, ModelDamaged: a model cannot be used.
@@ -68,6 +70,7 @@ class Engine:
         store: ModelStore,
         compute: Compute,
         expected: SpeakerRange,
+        heard: Callable[[float], object] | None = None,
     ) -> None:
         segmentation, embedding = store.locate(_SEGMENTATION), store.locate(_EMBEDDING)
         self.models = tuple(
@@ -85,6 +88,7 @@ class Engine:
         self._reader = reader
         self._step = compute.step
         self._expected = expected
+        self._heard = heard or _ignore
 
     def warm_up(self) -> None:
         """Run both models once, on noise, so that the first call finds them ready."""
@@ -111,6 +115,7 @@ class Engine:
         elif check.active:
             turns = self._tell_apart(samples[check.active[0]], expected, progress)
         progress(1.0)
+        self._heard(samples.shape[-1] / SAMPLE_RATE)
         return Diarization(check.layout, turns, check.reports, self.models)
 
     def _tell_apart(
@@ -150,7 +155,7 @@ def _device(wanted: str) -> torch.device:
 
 
 def _ignore(_: float) -> None:
-    """A warm-up's progress interests nobody."""
+    """What interests nobody, such as a warm-up's progress."""
 
 
 def _cores() -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from callscope.errors import InvalidInput, Unavailable
 from callscope.models import ModelStore
 from callscope.pipeline import DiarizeOptions
+from callscope.serving import metrics
 from callscope.serving.recordings import audio_reader
 from callscope.serving.server import Service
 from callscope.serving.work import Context, Work
@@ -78,6 +79,7 @@ class DiarizeServicer(diarize_pb2_grpc.DiarizerServicer):
                 settings.segmentation_step,
             ),
             SpeakerRange(settings.min_speakers, settings.max_speakers),
+            metrics.STAGE_AUDIO_SECONDS.labels(settings.service).inc,
         )
         engine.warm_up()
         self._engine = engine

@@ -300,7 +300,7 @@ class Calls:
         self.eraser.erase(call.tenant, call.id, caller.actor)
         if not call.status.final:
             self.cancel(call)
-            metrics.CALLS.labels(CallStatus.CANCELLED).inc()
+            metrics.CALLS.labels(CallStatus.CANCELLED, call.lane).inc()
         self.board.clear(call.id)
 
     async def watch(self, caller: Caller, call_id: str) -> AsyncGenerator[Call, None]:

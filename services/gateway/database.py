@@ -1,6 +1,7 @@
 """How to get at the database, SQLite or PostgreSQL by the same code."""
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib.resources import files
@@ -10,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -18,6 +21,7 @@ from callscope.errors import InvalidSetting, Unavailable
 
 __all__ = ["answering", "connect", "migrate", "shut", "transaction", "upsert"]
 
+_log = logging.getLogger(__name__)
 _BUSY_MILLISECONDS = 30_000  # SQLite has one writer; the others wait for it
 
 
@@ -105,6 +109,9 @@ def upsert(
 def migrate(engine: sa.Engine, revision: str = "head") -> None:
     """Bring the tables up to `revision`; several gateways may start at once.
 
+    Tables that a newer version has changed are left as they are: for one release changes only add,
+    so that versions may be mixed, and a version gone back to.
+
     Raises:
         Unavailable: the database does not answer.
     """
@@ -115,7 +122,16 @@ def migrate(engine: sa.Engine, revision: str = "head") -> None:
             lock = sa.func.pg_advisory_xact_lock(sa.func.hashtext("callscope migrations"))
             connection.execute(sa.select(lock))
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        if _is_newer(connection, config):
+            _log.warning("the tables are of a newer version; they are left as they are")
+        else:
+            command.upgrade(config, revision)
+
+
+def _is_newer(connection: sa.Connection, config: Config) -> bool:
+    present = MigrationContext.configure(connection).get_current_heads()
+    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    return not known.issuperset(present)
 
 
 @contextlib.contextmanager

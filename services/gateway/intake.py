@@ -278,6 +278,8 @@ class Intake:
             if (known := self._known(new)) is None:  # deleted in this very moment
                 raise Unavailable("the call could not be entered; send it again", retry_after=1)
             return known
+        metrics.RECEIVED.labels(call.lane).inc()
+        metrics.RECEIVED_AUDIO.labels(call.lane).inc(call.recording.duration or 0.0)
         for note in new.notes:
             metrics.FACTS_UNREAD.labels(_known_source(note.source)).inc()
         self.enqueue(call)

@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from callscope.errors import CallNotFound, NotReady
 from callscope.types import CallRecord
 from services.gateway.archive import pack, unpack
-from services.gateway.call import Call, CallStatus, Problem
+from services.gateway.call import Call, CallStatus, Lane, Problem
 from services.gateway.database import transaction, upsert
 from services.gateway.index import enter
 from services.gateway.ledger import to_call
+from services.gateway.metrics import Standing
 from services.gateway.tables import ArtifactRow, CallRow, RecordRow
 from services.gateway.webhooks.event import Announce, EventType, Happening, new_event_id, nobody
 
@@ -67,24 +68,26 @@ class Journal:
                 return
             yield after
 
-    def queued(self) -> int:
-        """How many calls wait."""
-        query = sa.select(sa.func.count()).select_from(CallRow)
+    def standings(self) -> list[Standing]:
+        """How many calls wait or were given up, by lane, and since when."""
+        kinds = (CallRow.lane, CallRow.status)
+        query = sa.select(*kinds, sa.func.count(), sa.func.min(CallRow.updated_at))
+        which = CallRow.status.in_((CallStatus.QUEUED, CallStatus.FAILED))
         with transaction(self._engine) as session:
-            return session.scalar(query.where(CallRow.status == CallStatus.QUEUED)) or 0
+            return [Standing(*row) for row in session.execute(query.where(which).group_by(*kinds))]
 
     def start(self, call_id: str) -> None:
         """The call is being analyzed."""
         self._move(call_id, status=CallStatus.RUNNING)
 
-    def fail(self, call_id: str, problem: Problem) -> bool:
-        """The call is given up; False where it was final or gone already."""
+    def fail(self, call_id: str, problem: Problem) -> Lane | None:
+        """The call is given up: its lane, or None where it was final or gone already."""
         failed = {"status": CallStatus.FAILED, "problem": asdict(problem)}
         with transaction(self._engine) as session:
             if not _update(session, call_id, updated_at=datetime.now(UTC), **failed):
-                return False
+                return None
             self._tell(session, call_id, EventType.FAILED, problem.code)
-            return True
+            return Lane(session.get_one(CallRow, call_id).lane)
 
     def keep(self, call_id: str, stage: str, value: object) -> None:
         """Keep what a stage made; raises `CallNotFound` where the call is gone."""

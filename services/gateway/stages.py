@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from callscope.pipeline import Diarizer, Scorer, StageProgress, Transcriber
 from callscope.serving.metrics import STAGE_SECONDS
@@ -78,13 +77,12 @@ class Stages:
         record = heard.record(self.journal.kept(call_id, SCORE, Scorecard))
         if self.journal.finish(call_id, record, consumed=SCORE):
             STAGE_SECONDS.labels(RECORD).observe(time.perf_counter() - began)
-            metrics.CALLS.labels(CallStatus.DONE).inc()
-            metrics.CALL_SECONDS.observe((datetime.now(UTC) - call.created_at).total_seconds())
+            metrics.count_record(call, record)
 
     def fail(self, problem: Problem, call_id: str, _: StageProgress) -> None:
         """The call is given up."""
-        if self.journal.fail(call_id, problem):
-            metrics.CALLS.labels(CallStatus.FAILED).inc()
+        if (lane := self.journal.fail(call_id, problem)) is not None:
+            metrics.CALLS.labels(CallStatus.FAILED, lane).inc()
 
     def _lacks(self, call: Call, stage: str) -> bool:
         """Whether the result is still to be made; another may have finished the call meanwhile."""

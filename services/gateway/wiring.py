@@ -179,7 +179,8 @@ class Gateway:
         workflows.start()
         handover.start()
         watch.start()
-        metrics.watch_queue(journal.queued)
+        metrics.watch_backlog(journal.standings)
+        metrics.watch_disk(settings.data_dir)
         orders = Orders(engine, webhooks.announce)
         worker = Worker(
             orders,

@@ -8,6 +8,7 @@ from callscope.errors import InvalidInput, Unavailable
 from callscope.models import ModelStore
 from callscope.pipeline import RubricSource
 from callscope.rubric import Rubric
+from callscope.serving.metrics import STAGE_AUDIO_SECONDS
 from callscope.serving.server import Service
 from callscope.serving.work import Context, Work
 from callscope.types import Metrics, ModelInfo, Utterance
@@ -64,6 +65,8 @@ class ScoreServicer(score_pb2_grpc.ScorerServicer):
                 if isinstance(event, float):
                     yield pb.ScoreResponse(progress={"done": event})
                 else:
+                    heard = max((each.end for each in utterances), default=0.0)
+                    STAGE_AUDIO_SECONDS.labels(self._settings.service).inc(heard)
                     yield pb.ScoreResponse(scorecard=to_proto(event))
 
     async def ListRubrics(  # noqa: N802 - gRPC's name

@@ -7,10 +7,11 @@ decoded in the same batches. What is doubtful or was passed over is listened to 
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ from services.transcribe.hearing import (
     says_twice,
     words_in,
 )
-from services.transcribe.recognizer import Decoding, Heard, Recognizer
+from services.transcribe.recognizer import Context, Decoding, Encoded, Heard, Recognizer, joined
 from services.transcribe.speech import find_speech
 from services.transcribe.windows import Window, pack
 
@@ -44,6 +45,7 @@ Samples = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.float32]  # dBFS, one per 20 ms frame
 
 _CLIP = 15 * SAMPLE_RATE  # longer ones repeat themselves more often with little context
+_TELLING = 2  # clips, the longest, that tell the call's language; not each channel's by itself
 _THOROUGH_BEAM = 5  # hypotheses, where the first reading found nothing
 _NEAR = 3.0  # seconds around a gap in which its words may have been placed by mistake
 _NOBODY = -120.0  # dBFS: the level of parties that do not exist
@@ -112,11 +114,15 @@ class Engine:
         language, probability = options.language, None
         words: list[Word] = []
         if clips:
+            encoded: Mapping[Window, Encoded] = {}
             if language is None:
-                language, probability = _language(model.recognizer, samples, clips)
+                encoded = _encoded(model.recognizer, samples, _longest_first(clips)[:_TELLING])
+                language, probability = model.recognizer.detect(list(encoded.values()))
+                if self.computing.device != "cpu":  # there they cannot be put into other batches
+                    encoded = {}
             decoding = Decoding(language, options.hotwords, self.computing.beam_size)
             with model.batcher.lane() as lane:
-                words = _Reading(lane, samples, decoding, progress).words(clips)
+                words = _Reading(lane, samples, decoding, encoded, progress).words(clips)
             words = without_crosstalk(words, levels, check)
         progress(1.0)
         return Transcript(
@@ -147,11 +153,12 @@ class Engine:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """A clip of a recording, and how to decode it."""
+    """A clip of a recording, how to decode it, and what the encoder made of it, if it did."""
 
     samples: Samples  # the recording's (channels, samples)
     clip: Window
     decoding: Decoding
+    encoded: Encoded | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +172,15 @@ class _Model:
 
 def _decode(recognizer: Recognizer, jobs: Sequence[_Job]) -> list[Heard]:
     decoding = jobs[0].decoding
-    clips = [job.clip.audio(job.samples) for job in jobs]
-    return recognizer.decode(recognizer.encode(clips, patient=decoding.patient), decoding)
+    parts: dict[tuple[_Job, ...], Encoded] = {
+        (job,): job.encoded for job in jobs if job.encoded is not None
+    }
+    if fresh := tuple(job for job in jobs if job.encoded is None):
+        clips = [job.clip.audio(job.samples) for job in fresh]
+        parts[fresh] = recognizer.encode(clips, decoding.context)
+    heard = recognizer.decode(joined(list(parts.values())), decoding)
+    by_job = dict(zip((job for part in parts for job in part), heard, strict=True))
+    return [by_job[job] for job in jobs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +190,13 @@ class _Reading:
     lane: Lane[_Job, Heard]
     samples: Samples
     decoding: Decoding
+    encoded: Mapping[Window, Encoded]  # of the clips that told the language
     progress: Progress
 
     def words(self, clips: Sequence[Window]) -> list[Word]:
         """The words of all clips: read once; the doubtful, the missed and the asides twice."""
         ordered = _longest_first(clips)  # of similar length in a batch: they end together
-        first = self._hear(ordered, self.decoding, _FOUND, _READ)
+        first = self._hear(ordered, self.decoding, _FOUND, _READ, self.encoded)
         best = self._doubts_settled(ordered, first)
         words: list[Word] = []
         gaps: list[Window] = []
@@ -199,8 +214,7 @@ class _Reading:
 
     def _in_gaps(self, gaps: Sequence[Window], words: Sequence[Word]) -> list[Word]:
         """What is said where the first reading passed over speech."""
-        thorough = replace(self.decoding, beam=max(self.decoding.beam, _THOROUGH_BEAM))
-        readings = self._hear(gaps, thorough, _READ_AGAIN, _GAPS_READ)
+        readings = self._hear(gaps, self._thorough, _READ_AGAIN, _GAPS_READ)
         found: list[Word] = []
         for gap, heard in zip(gaps, readings, strict=True):
             reading = list(_placed(gap, heard))
@@ -211,7 +225,7 @@ class _Reading:
     def _asides(self, first: dict[Window, list[Word]]) -> list[Word]:
         """Each aside's words: as first read, or as read by themselves, whichever is surer."""
         preceding = _BACKCHANNELS if self.decoding.language == "en" else ""
-        alone = replace(self.decoding, preceding=preceding)
+        alone = replace(self.decoding, context=Context.BRIEF, preceding=preceding)
         again = self._hear(list(first), alone, _GAPS_READ, 1.0)
         words: list[Word] = []
         for (aside, before), heard in zip(first.items(), again, strict=True):
@@ -226,7 +240,8 @@ class _Reading:
         twice in a row: if that was spoken, it is heard again.
         """
         doubtful = [at for at, each in enumerate(first) if not is_sound(each) or says_twice(each)]
-        again = self._hear([clips[at] for at in doubtful], self._patient, _READ, _READ_AGAIN)
+        patient = replace(self._thorough, context=Context.FULL)
+        again = self._hear([clips[at] for at in doubtful], patient, _READ, _READ_AGAIN)
         settled = list(first)
         for at, second in zip(doubtful, again, strict=True):
             if is_convincing(second) or not is_invented(first[at]):
@@ -234,13 +249,18 @@ class _Reading:
         return settled
 
     @property
-    def _patient(self) -> Decoding:
-        return replace(self.decoding, patient=True)
+    def _thorough(self) -> Decoding:
+        return replace(self.decoding, beam=max(self.decoding.beam, _THOROUGH_BEAM))
 
     def _hear(
-        self, clips: Sequence[Window], decoding: Decoding, begin: float, end: float
+        self,
+        clips: Sequence[Window],
+        decoding: Decoding,
+        begin: float,
+        end: float,
+        encoded: Mapping[Window, Encoded] = MappingProxyType({}),
     ) -> list[Heard]:
-        jobs = [_Job(self.samples, clip, decoding) for clip in clips]
+        jobs = [_Job(self.samples, clip, decoding, encoded.get(clip)) for clip in clips]
         return self.lane.results(jobs, partial(_part, self.progress, begin, end))
 
 
@@ -291,12 +311,13 @@ def _clips(
         return [clip for clips in threads.map(found_on, check.active) for clip in clips]
 
 
-def _language(
+def _encoded(
     recognizer: Recognizer, samples: Samples, clips: Sequence[Window]
-) -> tuple[str, float | None]:
-    """The language of the call, by its longest clips; not of each channel by itself."""
-    longest = [clip.audio(samples) for clip in _longest_first(clips)[:2]]
-    return recognizer.detect(recognizer.encode(longest))
+) -> dict[Window, Encoded]:
+    """The clips as the decoder sees them, each encoded on a thread."""
+    with ThreadPoolExecutor(len(clips), thread_name_prefix="encode") as threads:
+        parts = threads.map(lambda clip: recognizer.encode([clip.audio(samples)]), clips)
+        return dict(zip(clips, parts, strict=True))
 
 
 def _longest_first(clips: Sequence[Window]) -> list[Window]:

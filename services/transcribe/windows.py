@@ -18,6 +18,7 @@ from callscope.audio import SAMPLE_RATE
 __all__ = ["Stretch", "Window", "pack"]
 
 _SHORTEST_WORD = 0.02  # seconds: a step of the aligner
+_OPEN = 3  # windows that still take stretches
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,19 +68,19 @@ class Window:
 
 
 def pack(channel: int, stretches: Sequence[Stretch], limit: int) -> list[Window]:
-    """Fill windows of at most `limit` samples, in order; a longer stretch is cut up."""
-    windows: list[Window] = []
-    waiting: list[Stretch] = []
-    room = limit
+    """Fill windows of at most `limit` samples; a longer stretch is cut up.
+
+    A stretch goes into the first of the last few windows that has room for it, so that a long one
+    does not leave the window before it half empty: the bounded-space first fit of bin packing.
+    """
+    windows: list[list[Stretch]] = []
     for stretch in _cut(stretches, limit):
-        if len(stretch) > room:
-            windows.append(Window(channel, tuple(waiting)))
-            waiting, room = [], limit
-        waiting.append(stretch)
-        room -= len(stretch)
-    if waiting:
-        windows.append(Window(channel, tuple(waiting)))
-    return windows
+        roomy = (w for w in windows[-_OPEN:] if sum(map(len, w)) + len(stretch) <= limit)
+        if (window := next(roomy, None)) is not None:
+            window.append(stretch)
+        else:
+            windows.append([stretch])
+    return [Window(channel, tuple(window)) for window in windows]
 
 
 def _cut(stretches: Sequence[Stretch], limit: int) -> list[Stretch]:

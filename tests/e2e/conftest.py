@@ -131,10 +131,14 @@ def prometheus(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[htt
     }
     configuration = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(Path("k8s/components/monitoring/prometheus/rules/*.yml").resolve())],
+        "rule_files": [str(folder / "rules/*.yml")],
         "scrape_configs": [scraped],
     }
     (folder / "prometheus.yml").write_text(json.dumps(configuration))
+    (folder / "rules").mkdir()
+    for rules in Path("k8s/components/monitoring/prometheus/rules").glob("*.yml"):
+        every_second = rules.read_text().replace("interval: 30s", "interval: 1s")
+        (folder / "rules" / rules.name).write_text(every_second)
     process = subprocess.Popen(
         [
             program,

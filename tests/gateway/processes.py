@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Process:
-    """A program that can be killed and started again on the same ports."""
+    """A program that can be killed and started again on the same ports: a module, and arguments."""
 
     def __init__(
         self, module: str, port: int, log: Path, environment: Mapping[str, object]
@@ -28,24 +28,32 @@ class Process:
         self._module = module
         self._port = port
         self._log = log
-        self._environment = own | {name: str(value) for name, value in environment.items()}
+        self.environment = own | {name: str(value) for name, value in environment.items()}
         self._process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> None:
         """Start it, and do not wait until it is ready."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", self._module],
-                env=self._environment,
+                [sys.executable, "-m", *self._module.split()],
+                env=self.environment,
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
             )
 
     def end(self, number: signal.Signals) -> int:
+        self.signal(number)
+        return self.wait(30)
+
+    def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
-        return self._process.wait(30)
+
+    def wait(self, seconds: float) -> int:
+        """Its exit status, once it has ended."""
+        assert self._process is not None
+        return self._process.wait(seconds)
 
     @property
     def alive(self) -> bool:

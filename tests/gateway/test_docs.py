@@ -5,9 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from prometheus_client.metrics import MetricWrapperBase
-
-from services.gateway import metrics
 from services.gateway.submission import Submission
 from tests.gateway.conftest import Up, noise
 
@@ -46,14 +43,10 @@ def test_the_client_shown_uploads_watches_and_reads_the_record(up: Up, tmp_path:
     assert call["status"] == "done"
 
 
-def test_every_metric_of_the_gateway_is_listed() -> None:
-    text = (DOCS / "operations.md").read_text(encoding="utf-8")
-    families = [
-        family
-        for metric in vars(metrics).values()
-        if isinstance(metric, MetricWrapperBase)
-        for family in metric.collect()
-    ]
-    names = [f"{f.name}_total" if f.type == "counter" else f.name for f in families]
-    assert "callscope_queue_depth" in names
-    assert [name for name in names if f"`{name}`" not in text] == []
+def test_requests_that_the_runbook_names_can_be_made(up: Up) -> None:
+    paths = up.http.get("/openapi.json").json()["paths"]
+    offered = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
+    text = " ".join(page.read_text(encoding="utf-8") for page in (DOCS / "runbook").glob("*.md"))
+    named = set(re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /v1[^?`]*)", text))
+    assert len(named) > 5
+    assert named <= offered

@@ -128,9 +128,9 @@ def test_what_is_anothers_is_not_found_like_what_does_not_exist(
 def test_a_call_moves_on_and_never_back(ledger: Ledger, journal: Journal) -> None:
     new = new_call()
     ledger.add(new)
-    assert (unfinished(journal), journal.queued()) == ([new.id], 1)
+    assert (unfinished(journal), journal.standings()[0].calls) == ([new.id], 1)
     journal.start(new.id)
-    assert (ledger.get(MINE, new.id).status, journal.queued()) == (CallStatus.RUNNING, 0)
+    assert (ledger.get(MINE, new.id).status, journal.standings()) == (CallStatus.RUNNING, [])
     assert journal.fail(new.id, PROBLEM)
     assert not journal.fail(new.id, replace(PROBLEM, code="internal"))
     journal.start(new.id)
@@ -252,6 +252,18 @@ def test_migrating_again_changes_nothing(engine: sa.Engine, ledger: Ledger) -> N
     ledger.add(new)
     database.migrate(engine)
     assert ledger.get(MINE, new.id).id == new.id
+
+
+def test_tables_of_a_newer_version_are_left_as_they_are(engine: sa.Engine, ledger: Ledger) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(sa.text("ALTER TABLE calls ADD COLUMN of_a_later_version VARCHAR(9)"))
+    database.migrate(engine)
+    new = new_call()
+    assert ledger.add(new)
+    assert ledger.get(MINE, new.id).id == new.id
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == "9999"
 
 
 def test_a_database_that_is_away_is_unavailable() -> None:

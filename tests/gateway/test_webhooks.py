@@ -18,6 +18,7 @@ from callscope.v1 import gateway_pb2 as pb
 from services.gateway import database
 from services.gateway.tables import DeliveryRow, WebhookRow
 from tests.gateway.conftest import Up, free_port, gateway_settings, noise, running, send
+from tests.gateway.counts import Change
 from tests.gateway.engines import Engines, Flaky, eventually
 from tests.gateway.processes import GatewayProcess
 from tests.gateway.receivers import Receiver, receiving
@@ -184,11 +185,14 @@ def test_a_receiver_that_fails_gets_the_same_event_again_until_it_takes_it(
 def test_a_receiver_that_never_takes_it_is_given_up_and_retried_on_demand(
     up: Up, receiver: Receiver
 ) -> None:
+    given_up = Change("callscope_webhook_deliveries_total", outcome="given_up")
+    failed = Change("callscope_webhook_attempts_total", outcome="failed")
     webhook = hook(up, receiver)
     receiver.statuses = [500] * 4
     send(up)
     delivery = settled(up, webhook)
     assert delivery["state"] == "failed"
+    assert (failed(), given_up()) == (4, 1)
     assert len(delivery["attempts"]) == 4
     assert delivery["due_at"] is None
     path = f"/v1/webhooks/{webhook['id']}/deliveries/{delivery['id']}/retry"

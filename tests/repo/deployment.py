@@ -27,7 +27,7 @@ _VARIABLE = re.compile(r"(?<!\$)\$\{(\w+):-([^}]*)\}")
 def compose() -> Document:
     """docker-compose.yml as it is when no variable is set."""
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    loaded: Document = yaml.safe_load(_VARIABLE.sub(r"\2", text))
+    loaded: Document = yaml.safe_load(_VARIABLE.sub(lambda found: found[2] or '""', text))
     return loaded
 
 

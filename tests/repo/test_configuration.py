@@ -6,6 +6,7 @@ import pytest
 from callscope.errors import InvalidSetting
 from callscope.serving.settings import ServiceSettings
 from services.configuration import SETTINGS, page
+from services.gateway.settings import GatewaySettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +42,16 @@ def test_settings_named_in_the_docs_exist() -> None:
         for prefix in ("CALLSCOPE_", f"CALLSCOPE_{kind.service.upper()}_")
         for name in kind.model_fields
     }
-    pages = " ".join(each.read_text(encoding="utf-8") for each in (ROOT / "docs").glob("*.md"))
+    pages = " ".join(each.read_text(encoding="utf-8") for each in (ROOT / "docs").rglob("*.md"))
     named = set(re.findall(r"`(CALLSCOPE_[A-Z0-9_]+[A-Z0-9])(?:=[^`]*)?`", pages))
     assert len(named) > 8
     assert named <= known
+
+
+def test_an_empty_variable_is_as_if_it_were_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSCOPE_GATEWAY_AUDIO_DAYS", "")
+    monkeypatch.setenv("CALLSCOPE_GATEWAY_THREADS", "")
+    monkeypatch.setenv("CALLSCOPE_THREADS", "3")
+    settings = GatewaySettings.load()
+    assert settings.audio_days is None
+    assert settings.threads == 3

@@ -1,5 +1,6 @@
 """Dockerfiles and docker-compose.yml agree with the settings, the manifest and each other."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -198,3 +199,11 @@ def test_the_example_of_env_shows_every_variable_with_its_default() -> None:
     expected = compose_variables()
     assert expected.pop("CPU_REPLICAS") == "1"
     assert shown == expected
+
+
+def test_the_sizes_of_the_images_are_stated() -> None:
+    found = json.loads((ROOT / "bench/results/images.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs/containers.md").read_text(encoding="utf-8")
+    assert set(found) == set(SERVICES)
+    for service, size in found.items():
+        assert f"| {service} | {size['megabytes']:,} | {size['of_which_base']} |" in page

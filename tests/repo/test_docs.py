@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client.metrics import MetricWrapperBase
 
 from callscope import rubric
 from callscope.acts import AgentAct, CustomerAct
 from callscope.errors import error_classes
-from callscope.serving import metrics
 from callscope.types import Outcome
 from callscope.v1 import gateway_pb2
 
@@ -73,15 +71,3 @@ def test_python_shown_compiles() -> None:
     blocks = code_blocks("api.md", "python")
     assert len(blocks) == 1
     compile(blocks[0], "docs/api.md", "exec")
-
-
-def test_every_metric_of_a_service_is_listed() -> None:
-    families = [
-        family
-        for metric in vars(metrics).values()
-        if isinstance(metric, MetricWrapperBase)
-        for family in metric.collect()
-    ]
-    names = [f"{f.name}_total" if f.type == "counter" else f.name for f in families]
-    assert "callscope_stage_seconds" in names
-    assert [name for name in names if f"`{name}`" not in text_of("operations.md")] == []

@@ -15,7 +15,7 @@ from callscope import __version__
 from callscope.v1 import diarize_pb2, gateway_pb2, score_pb2, transcribe_pb2
 from tests.repo.deployment import ROOT, SERVICES, Document, compose, load_settings, one_of
 
-OVERLAYS = ("local", "production", "production-gpu")
+OVERLAYS = ("local", "production", "production-gpu", "production-tls")
 OPERATORS = {"ScaledObject", "PodMonitor", "PrometheusRule"}  # kinds without a schema in Kubernetes
 BIN = Path(sys.executable).parent
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
@@ -29,6 +29,14 @@ PROBED = {
     "diarize": "diarizer",
     "score": "scorer",
     "gateway": "gateway",
+}
+
+# Off by default, and of no use to the service or this way of running it.
+OF_OTHERS = {
+    "transcribe": set[str](),
+    "diarize": set[str](),
+    "score": {"s3_access_key", "s3_secret_key"},  # it reads no recordings
+    "gateway": {"tls_client_ca"},  # its clients show keys, not certificates
 }
 
 
@@ -125,11 +133,16 @@ def test_ports_and_probes_are_those_of_the_settings(overlay: str, service: str) 
     if service == "gateway":
         expected["http"] = "http_port"
     assert ports == {name: fields[field].default for name, field in expected.items()}
-    assert container["startupProbe"]["grpc"]["port"] == ports["grpc"]
-    assert container["readinessProbe"]["grpc"] == {
-        "port": ports["grpc"],
-        "service": GRPC_SERVICES[PROBED[service]],
-    }
+    if overlay == "production-tls":  # Kubernetes' gRPC probes speak no TLS
+        for probe in ("startupProbe", "readinessProbe"):
+            assert container[probe]["httpGet"] == {"path": "/readyz", "port": "metrics"}
+            assert "grpc" not in container[probe]
+    else:
+        assert container["startupProbe"]["grpc"]["port"] == ports["grpc"]
+        assert container["readinessProbe"]["grpc"] == {
+            "port": ports["grpc"],
+            "service": GRPC_SERVICES[PROBED[service]],
+        }
     assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
     for each in one_of(documents(overlay), "Service", service)["spec"]["ports"]:
         assert each["port"] == ports[each["targetPort"]]
@@ -145,6 +158,58 @@ def test_a_pod_may_drain_before_it_is_killed(
     pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     grace = pod(overlay, service)["spec"]["terminationGracePeriodSeconds"]
     assert grace > pause + settings.drain_seconds
+
+
+@each_service
+def test_what_is_off_by_default_can_be_switched_on_from_the_manifests(service: str) -> None:
+    offered = variables("production-tls", service)
+    for name, field in SERVICES[service].model_fields.items():
+        both_names = {f"CALLSCOPE_{name.upper()}", f"CALLSCOPE_{service.upper()}_{name.upper()}"}
+        if field.default is None and name not in OF_OTHERS[service]:
+            assert both_names & set(offered), name
+
+
+@both
+@each_service
+def test_secrets_come_from_secrets_only(overlay: str, service: str) -> None:
+    container = only_container(overlay, service)
+    config = one_of(
+        documents(overlay), "ConfigMap", container["envFrom"][0]["configMapRef"]["name"]
+    )
+    by_reference = {
+        each["name"] for each in container["env"] if "secretKeyRef" in each.get("valueFrom", {})
+    }
+    secret = {
+        f"{prefix}{name.upper()}"
+        for name, field in SERVICES[service].model_fields.items()
+        if "SecretStr" in str(field.annotation)
+        for prefix in ("CALLSCOPE_", f"CALLSCOPE_{service.upper()}_")
+    }
+    assert not secret & set(config["data"])
+    assert not secret & {each["name"] for each in container["env"]} - by_reference
+
+
+@each_service
+def test_certificates_lie_where_the_settings_look_for_them(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(SERVICES[service], variables("production-tls", service), monkeypatch)
+    files = [settings.tls_cert, settings.tls_key]
+    if service == "gateway":
+        assert settings.tls_client_ca is None  # its clients show keys
+        files += [settings.stages_tls_ca, settings.stages_tls_cert, settings.stages_tls_key]
+    else:
+        files.append(settings.tls_client_ca)
+    (mount,) = [
+        each
+        for each in only_container("production-tls", service)["volumeMounts"]
+        if each["name"] == "tls"
+    ]
+    assert {str(file) for file in files} == {
+        f"{mount['mountPath']}/{name}" for name in ("tls.crt", "tls.key", "ca.crt")
+    } - ({f"{mount['mountPath']}/ca.crt"} if None in files else set())
+    for port in one_of(documents("production-tls"), "Service", service)["spec"]["ports"]:
+        assert port.get("appProtocol") in (None, "https")
 
 
 @both
@@ -229,8 +294,12 @@ def references(part: Any) -> Iterator[tuple[str, str]]:
             yield from references(each)
     elif isinstance(part, dict):
         for key, value in part.items():
+            if key in kinds and value.get("optional"):
+                continue
             if key in kinds:
                 yield kinds[key], value["name"]
+            elif key == "secret":
+                yield "Secret", value["secretName"]
             elif key == "persistentVolumeClaim":
                 yield "PersistentVolumeClaim", value["claimName"]
             elif key == "serviceAccountName":

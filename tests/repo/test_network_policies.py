@@ -1,6 +1,7 @@
 """Which connections the network policies of an overlay let through, and that no other gets by."""
 
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -39,6 +40,18 @@ class Network:
             for rule, peer in self._peers("Ingress", target)
             if "namespaceSelector" in peer
         )
+
+    def lets_out(self, pod: str, address: str, port: int) -> bool:
+        """Whether a pod may connect to an address outside the cluster."""
+        found = ip_address(address)
+        for rule, peer in self._peers("Egress", pod):
+            block = peer.get("ipBlock")
+            if block is None or port not in [each["port"] for each in rule["ports"]]:
+                continue
+            aside = [ip_network(each) for each in block.get("except", ())]
+            if found in ip_network(block["cidr"]) and not any(found in each for each in aside):
+                return True
+        return False
 
     def _allows(self, way: str, pod: str, other: Labels, target: str, port: int) -> bool:
         return any(
@@ -123,7 +136,20 @@ def test_only_clients_reach_the_doors(overlay: str) -> None:
     )
 
 
-@pytest.mark.parametrize("overlay", ["local", "production", "production-gpu"])
+@pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7"])
+def test_only_the_gateway_reaches_the_world_and_over_tls_only(address: str) -> None:
+    network = Network("production")
+    for pod in network.ports:
+        assert network.lets_out(pod, address, 443) is (pod == "gateway")
+        assert not network.lets_out(pod, address, 80)
+
+
+@pytest.mark.parametrize("address", ["172.16.0.1", "192.168.1.1", "169.254.169.254", "fd00::1"])
+def test_webhooks_lead_into_no_inner_network(address: str) -> None:
+    assert not Network("production").lets_out("gateway", address, 443)
+
+
+@pytest.mark.parametrize("overlay", ["local", "production", "production-gpu", "production-tls"])
 def test_what_no_policy_names_is_denied(overlay: str) -> None:
     (deny,) = [
         d["spec"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts docker-compose.yml with podman, sends a call through it, and checks record, metrics and
-# dashboards (tests/e2e/test_compose.py). As root; needs buildah, podman, podman-compose, and the
+# Starts docker-compose.yml with podman, puts a call into its bucket, and checks record, metrics and
+# dashboards (tests/e2e/test_compose.py). As root; needs buildah, podman, catatonit, podman-compose, the
 # Python environment of `make test` as first on PATH.
 #   tools/containers/check-compose.sh [SERVICE...]     these services only; --keep leaves it running
 # An image that cannot be pulled is replaced by a stand-in of the same protocol, made from Debian's
@@ -30,31 +30,30 @@ present() { # IMAGE: here, or to be had
     podman image exists "$1" || podman pull --quiet "$1" >&2 2> /dev/null
 }
 
-python_image=docker.io/library/python:3.11-slim-bookworm
-present "$python_image" || "$here/base-image.sh"
-
 services=("$@")
 if [ ${#services[@]} -eq 0 ]; then
     services=(gateway transcribe diarize score postgres minio buckets prometheus grafana)
 fi
+own=()
+for service in "${services[@]}"; do
+    case $service in
+        gateway | transcribe | diarize | score) own+=("$service") ;;
+    esac
+done
+"$here/build-images.sh" "${own[@]}" > /dev/null # all four where none is named
+
 available=()
 for service in "${services[@]}"; do
     image=$(python -c 'import sys; from tests.repo.deployment import compose
 print(compose()["services"][sys.argv[1]]["image"])' "$service")
-    case $image in
-        callscope/gateway) build "$image" services/gateway/Dockerfile . ;;
-        callscope/*) build "$image" "services/$service/Dockerfile" . --target offline ;;
-        *)
-            if ! present "$image"; then
-                standin=$here/standins/${service/buckets/minio}
-                if [ ! -d "$standin" ]; then
-                    echo "no image and no stand-in for $service: left out" >&2
-                    continue
-                fi
-                build "$image" "$standin/Dockerfile" "$standin"
-            fi
-            ;;
-    esac
+    if [[ $image != callscope/* ]] && ! present "$image"; then
+        standin=$here/standins/${service/buckets/minio}
+        if [ ! -d "$standin" ]; then
+            echo "no image and no stand-in for $service: left out" >&2
+            continue
+        fi
+        build "$image" "$standin/Dockerfile" "$standin"
+    fi
     available+=("$service")
 done
 
@@ -69,5 +68,7 @@ finish() {
     exit $status
 }
 trap finish EXIT
+began=$(date +%s)
 podman-compose up --detach --no-build "${available[@]}"
 CALLSCOPE_COMPOSE=1 python -m pytest -p no:cacheprovider tests/e2e/test_compose.py
+echo "from up to the last check: $(($(date +%s) - began)) s" >&2

@@ -2,12 +2,14 @@
 
 import logging
 import time
+from http import HTTPMethod
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callscope import __version__
+from services.gateway import metrics
 from services.gateway.access import Authenticate
 from services.gateway.calls import Calls
 from services.gateway.desks import Desks
@@ -34,6 +36,7 @@ Send a recording to `POST /v1/calls`, follow it at `/v1/calls/{id}/events`, and 
 `code` and a `remedy`. gRPC offers the same (`callscope.v1.Gateway`).
 """
 _log = logging.getLogger(__name__)
+_METHODS = frozenset(HTTPMethod)
 
 
 def build_app(
@@ -72,7 +75,7 @@ class _App(FastAPI):
 
 
 class RequestLog:
-    """One log line per request: method, route, status, seconds; no query, no ids."""
+    """A log line and metrics per request: method, route, status, seconds; no query, no ids."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -94,13 +97,22 @@ class RequestLog:
         try:
             await self._app(scope, receive, noting)
         finally:
-            route = scope.get("route")
+            route = getattr(scope.get("route"), "path", None)
+            seconds = time.perf_counter() - began
+            _count(scope["method"], route, status, seconds)
             _log.info(
                 "request",
                 extra={
                     "method": scope["method"],
-                    "route": getattr(route, "path", None),
+                    "route": route,
                     "status": status,
-                    "seconds": round(time.perf_counter() - began, 3),
+                    "seconds": round(seconds, 3),
                 },
             )
+
+
+def _count(method: str, route: str | None, status: int, seconds: float) -> None:
+    """Count a request; what a sender may make up is no label."""
+    labels = (method if method in _METHODS else "other", route or "none")
+    metrics.HTTP_REQUESTS.labels(*labels, str(status)).inc()
+    metrics.HTTP_SECONDS.labels(*labels).observe(seconds)

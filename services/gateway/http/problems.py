@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents."""
 
+import logging
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from services.gateway.submission import invalid_input
 
 __all__ = ["PROBLEMS", "ProblemBody", "handle_errors"]
 
+_log = logging.getLogger(__name__)
 _MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = 5.0  # where the error does not know better
 _RETRY_STATUSES = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -64,6 +66,8 @@ async def _ours(_: Request, error: Exception) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 has a 401 say how
     if error.http_status in _RETRY_STATUSES:
         headers["Retry-After"] = str(math.ceil(error.retry_after or _RETRY_SECONDS))
+    if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # ours, and nobody's words
+        _log.warning("failed", extra={"error": error.code, "reason": error.message})
     body = _body(error.code, error.http_status, error.message, error.remedy, error.details)
     return _answer(body, headers)
 

@@ -196,9 +196,10 @@ class Courier:
             if good:
                 delivery.state = DeliveryState.DELIVERED
                 hook.failures, hook.paused_until = 0, None
+                metrics.ATTEMPTS.labels("delivered").inc()
                 metrics.DELIVERIES.labels("delivered").inc()
                 return
-            metrics.DELIVERIES.labels("failed").inc()
+            metrics.ATTEMPTS.labels("failed").inc()
             hook.failures += 1
             asked = min(retry_after or 0.0, _LONGEST)
             pause = max(asked, self._patience.pause(parcel.attempt))
@@ -209,6 +210,7 @@ class Courier:
                 hook.active = False
             if parcel.attempt + 1 >= self._patience.attempts:
                 delivery.state = DeliveryState.FAILED
+                metrics.DELIVERIES.labels("given_up").inc()
                 _log.warning("a delivery was given up", extra={"webhook": hook.id})
 
 

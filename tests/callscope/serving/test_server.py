@@ -16,6 +16,7 @@ from callscope.errors import (
     CallscopeError,
     Cancelled,
     DeadlineExceeded,
+    InvalidInput,
     ModelMissing,
     Overloaded,
     Unavailable,
@@ -154,6 +155,29 @@ def test_every_error_crosses_the_wire_as_itself(servicer: Servicer, client: Remo
         assert (received.details, received.retry_after) == (sent.details, sent.retry_after)
 
 
+def test_a_fault_of_ours_has_its_reason_in_the_log_and_a_refusal_has_not(
+    servicer: Servicer, client: RemoteDiarizer, caplog: pytest.LogCaptureFixture
+) -> None:
+    for error in (
+        Unavailable("the bucket calls failed: AccessDenied"),
+        InvalidInput("Ada said so"),
+    ):
+        servicer.work = _raising(error)
+        with caplog.at_level("INFO"), pytest.raises(type(error)):
+            client.diarize(AUDIO, DiarizeOptions(), lambda _: None)
+    lines = [vars(line) for line in caplog.records if line.getMessage() == "refused"]
+    assert [line["error"] for line in lines] == ["unavailable", "invalid_input"]
+    assert lines[0]["reason"] == "the bucket calls failed: AccessDenied"
+    assert "reason" not in lines[1]
+
+
+def _raising(error: CallscopeError) -> Callable[[Callable[[float], None]], Diarization]:
+    def work(_: Callable[[float], None]) -> Diarization:
+        raise error
+
+    return work
+
+
 def test_an_unforeseen_error_says_nothing_of_its_cause(
     servicer: Servicer, client: RemoteDiarizer
 ) -> None:
@@ -269,6 +293,35 @@ def test_health_is_not_serving_until_the_warm_up_has_answered(servicer: Servicer
         assert httpx.get(f"{base}/readyz").status_code == 200
         assert httpx.get(f"{base}/healthz").text == "ok\n"
         assert "grpc_server_handled_total" in httpx.get(f"{base}/metrics").text
+
+
+def test_probes_say_yes_all_through_a_long_computation(
+    servicer: Servicer, up: Running, client: RemoteDiarizer
+) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def work(report: Callable[[float], None]) -> Diarization:
+        begun.set()
+        while not over.is_set():
+            sum(range(20_000))  # as greedy for the interpreter as Python can be
+            report(0.5)
+        return RESULT
+
+    servicer.work = work
+    thread = threading.Thread(target=client.diarize, args=(AUDIO, DiarizeOptions(), lambda _: None))
+    thread.start()
+    try:
+        assert begun.wait(5)
+        until = time.monotonic() + 3
+        base = f"http://127.0.0.1:{up.metrics_port}"
+        with grpc.insecure_channel(up.target) as channel:
+            while time.monotonic() < until:
+                assert httpx.get(f"{base}/readyz", timeout=2).status_code == 200
+                assert httpx.get(f"{base}/healthz", timeout=2).status_code == 200
+                assert _health(channel) == "SERVING"
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_a_failed_warm_up_ends_the_process_with_its_reason(servicer: Servicer) -> None:
