@@ -11,14 +11,13 @@ from callscope.clip import clip
 from callscope.diff import RecordDiff, diff
 from callscope.errors import CallNotFound, DeadlineExceeded, NotFound, Unavailable
 from callscope.types import CallRecord, TextConversation
-from callscope.vcon_reading import read_vcon
 from services.gateway import metrics
 from services.gateway.access import Caller, Permission
 from services.gateway.call import Call, CallStatus
 from services.gateway.clips import Booths, ClipRequest, StoredFile
 from services.gateway.deadletters import DeadLetters
 from services.gateway.erasure import Eraser
-from services.gateway.intake import NOTHING, Intake, Promised
+from services.gateway.intake import Intake
 from services.gateway.ledger import Ledger, Version
 from services.gateway.pages import checked_limit, cursor, cut
 from services.gateway.progress import Board
@@ -27,7 +26,6 @@ from services.gateway.rescoring.order import Order, Rescoring
 from services.gateway.rescoring.queue import Orders
 from services.gateway.store import BlobStore
 from services.gateway.submission import Submission, checked_key
-from services.gateway.texts import sound_file_name
 
 __all__ = ["Audio", "Calls", "Page"]
 
@@ -108,23 +106,19 @@ class Calls:
             await asyncio.to_thread(incoming.write, gathered)
             return await asyncio.to_thread(self.intake.accept, incoming, submission(), key)
 
-    def submit(
-        self,
-        caller: Caller,
-        uri: str,
-        submission: Submission,
-        key: str | None,
-        promised: Promised = NOTHING,
-    ) -> Call:
+    def submit(self, caller: Caller, uri: str, submission: Submission, key: str | None) -> Call:
         """Take in the recording at `uri`; raises as `Intake.copy`.
 
         What lies in the folders and buckets of the gateway may be many tenants', so a key opens
         only the folder there that has its tenant's name.
         """
         caller.require(Permission.SEND)
+        folder = self._folder(caller)
+        return self.intake.copy(caller.tenant, uri, submission, checked_key(key), folder)
+
+    def _folder(self, caller: Caller) -> str | None:
         anywhere = caller.key_id is None or self.shared_sources
-        folder = None if anywhere else caller.tenant
-        return self.intake.copy(caller.tenant, uri, submission, checked_key(key), folder, promised)
+        return None if anywhere else caller.tenant
 
     def read(
         self, caller: Caller, text: TextConversation, submission: Submission, key: str | None
@@ -134,28 +128,10 @@ class Calls:
         return self.intake.read(caller.tenant, text, submission, checked_key(key))
 
     def unpack(self, caller: Caller, vcon: Any, submission: Submission, key: str | None) -> Call:
-        """Take in the call in a vCon; what that says counts where the submission says nothing.
-
-        Raises:
-            InvalidInput: no vCon, or of a kind that cannot be read.
-            CallscopeError: as `submit`, `read` and `Intake.accept`.
-        """
+        """Take in the call in a vCon; raises as `Intake.unpack`."""
         caller.require(Permission.SEND)
-        sent = read_vcon(vcon)
-        submission = submission.with_facts(
-            sent.metadata, started_at=sent.started_at, external_id=sent.uuid
-        )
-        if sent.text is not None:
-            return self.read(caller, sent.text, submission, key)
-        audio = sent.audio
-        assert audio is not None  # noqa: S101 - as `read_vcon` says
-        promised = Promised(audio.hashes, audio.channels, audio.agent_channel)
-        if audio.uri is not None:
-            return self.submit(caller, audio.uri, submission, key, promised)
-        submission = submission.with_facts({}, file_name=sound_file_name(audio.file_name))
-        with self.intake.begin(caller.tenant) as incoming:
-            incoming.write(audio.data or b"")
-            return self.intake.accept(incoming, submission, checked_key(key), promised=promised)
+        folder = self._folder(caller)
+        return self.intake.unpack(caller.tenant, vcon, submission, checked_key(key), folder)
 
     def get(self, caller: Caller, call_id: str) -> Call:
         """Where the call stands.

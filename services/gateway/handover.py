@@ -15,6 +15,7 @@ from services.gateway.call import Call
 
 __all__ = ["Handover"]
 
+_STOP = 2.0  # seconds
 _log = logging.getLogger(__name__)
 
 
@@ -42,11 +43,14 @@ class Handover:
         self._calls.put(call)
 
     def stop(self) -> None:
-        """End; what is not enqueued yet is found as unfinished later."""
+        """End; what is not enqueued yet is found as unfinished later.
+
+        An attempt that waits for a lost database ends when the workflows shut it, after this.
+        """
         self._stopped = True
         self._calls.put(None)
         if self._thread.is_alive():  # it may not have come to that
-            self._thread.join()
+            self._thread.join(_STOP)
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None and not self._stopped:

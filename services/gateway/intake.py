@@ -11,6 +11,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import unquote
 
 from callscope.audio import AudioLimits, AudioReader, probe
@@ -24,6 +25,7 @@ from callscope.errors import (
 )
 from callscope.pipeline import AnalyzeOptions, RubricSource
 from callscope.types import AudioSource, MediaInfo, TextConversation
+from callscope.vcon_reading import read_vcon
 from services.gateway import metrics
 from services.gateway.call import Call, new_id
 from services.gateway.facts import FactReader, Said, Source
@@ -155,8 +157,52 @@ class Intake:
         submission = self.facts.complete(incoming.tenant, submission, said)
         return self._accept(incoming, submission, self._options(submission), key, promised)
 
+    def unpack(
+        self,
+        tenant: str,
+        vcon: Any,
+        submission: Submission,
+        key: str | None,
+        folder: str | None,
+        said: Sequence[Said] = (),
+    ) -> Call:
+        """Accept the call in a vCon; what that says counts where the submission says nothing.
+
+        Args:
+            tenant: whose it will be.
+            vcon: its JSON text, or the objects it is made of.
+            submission: what its sender says of it besides.
+            key: the idempotency key.
+            folder: as in `copy`, for a recording that is linked.
+            said: as in `accept`, for one that is not.
+
+        Raises:
+            InvalidInput: no vCon, or of a kind that cannot be read.
+            CallscopeError: as `copy`, `read` and `accept`.
+        """
+        sent = read_vcon(vcon)
+        submission = submission.with_facts(
+            sent.metadata, started_at=sent.started_at, external_id=sent.uuid
+        )
+        if sent.text is not None:
+            return self.read(tenant, sent.text, submission, key, said)
+        audio = sent.audio
+        assert audio is not None  # noqa: S101 - as `read_vcon` says
+        promised = Promised(audio.hashes, audio.channels, audio.agent_channel)
+        if audio.uri is not None:
+            return self.copy(tenant, audio.uri, submission, key, folder, promised)
+        submission = submission.with_facts({}, file_name=sound_file_name(audio.file_name))
+        with self.begin(tenant) as incoming:
+            incoming.write(audio.data or b"")
+            return self.accept(incoming, submission, key, said, promised)
+
     def read(
-        self, tenant: str, text: TextConversation, submission: Submission, key: str | None
+        self,
+        tenant: str,
+        text: TextConversation,
+        submission: Submission,
+        key: str | None,
+        said: Sequence[Said] = (),
     ) -> Call:
         """Accept a conversation that is sent as text.
 
@@ -165,7 +211,7 @@ class Intake:
         """
         _check_audible(submission)
         text = replace(text, language=text.language or submission.language)
-        submission = self.facts.complete(tenant, submission)
+        submission = self.facts.complete(tenant, submission, said)
         options = self._options(submission)
         new = replace(_described(tenant, submission, options, key), text=text)
         if (known := self._known(new)) is not None:

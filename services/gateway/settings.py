@@ -177,8 +177,10 @@ class GatewaySettings(ServiceSettings):
             ".au",
             ".wma",
             ".webm",
+            ".vcon",
         ),
-        description="What the names of inbound recordings end with, separated by commas.",
+        description="What the names of inbound recordings end with, separated by commas; with "
+        ".vtt, .srt or .txt transcripts are taken in as well.",
     )
     inbound_sidecar: Literal["if_present", "required"] = Field(
         "if_present",

@@ -130,6 +130,16 @@ def test_a_new_version_of_a_record_is_told_and_the_same_record_is_not(
     assert data["links"]["record"].endswith(f"{call_id}/record")
 
 
+def test_a_call_that_was_sent_as_text_is_told_like_any(up: Up, receiver: Receiver) -> None:
+    hook(up, receiver)
+    said = {"utterances": [{"speaker": "a", "text": "Hello, and told."}]}
+    call_id = up.http.post("/v1/calls", json={"transcript": said}).json()["id"]
+    eventually(lambda: len(receiver.got) == 1)
+    event = json.loads(receiver.got[0][1])
+    assert (event["type"], event["subject"]) == ("callscope.call.done", call_id)
+    assert b"Hello" not in receiver.got[0][1]
+
+
 def test_a_signature_does_not_fit_another_body_or_secret(up: Up, receiver: Receiver) -> None:
     webhook = hook(up, receiver)
     send(up)

@@ -1,14 +1,16 @@
 """What `POST /v1/calls` carries, by its content type: audio, a URI, a text or a vCon."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
+from pydantic import BaseModel
 
 from callscope.errors import CallscopeError, InvalidInput
 from callscope.transcripts import TranscriptBody, checked
 from callscope.transcripts import read as read_transcript
-from services.gateway.access import Caller
+from services.gateway.access import Caller, Permission
 from services.gateway.call import Call
 from services.gateway.calls import Calls
 from services.gateway.http.answers import UriSubmission
@@ -17,7 +19,7 @@ from services.gateway.http.form import Form
 from services.gateway.submission import Submission
 from services.gateway.texts import sound_file_name
 
-__all__ = ["received", "request_body"]
+__all__ = ["SCHEMAS", "received", "request_body"]
 
 MAX_JSON = 16 << 20
 """Bytes of a JSON or text body: a vCon with 12 MB of audio inside. It is held in memory."""
@@ -31,6 +33,7 @@ async def received(
     calls: Calls, who: Caller, request: Request, key: str | None, max_bytes: int
 ) -> Call:
     """Take in what the request carries; it is read to its end, whatever is wrong with it."""
+    who.require(Permission.SEND)  # before anything is held in memory
     body = Body(request)
     try:
         return await _taken_in(calls, who, request, body, key, max_bytes)
@@ -100,7 +103,7 @@ def _fields(form: Form) -> dict[str, Any]:
 
 def request_body() -> dict[str, Any]:
     """For OpenAPI: the ways to send a call."""
-    fields = Submission.model_json_schema()
+    fields = _schema(Submission)
     as_text = {"type": "string"}
     in_form = {
         **fields["properties"],
@@ -112,7 +115,6 @@ def request_body() -> dict[str, Any]:
     binary = {"schema": {"type": "string", "format": "binary"}}
     text = {"schema": as_text}
     vcon = {"type": "object", "description": "An unsigned vCon; docs/vcon.md tells what is read."}
-    transcript = TranscriptBody.model_json_schema(ref_template="#/components/schemas/{model}")
     return {
         "required": True,
         "description": "A recording as a form, as JSON with its URI, or as the bytes themselves, "
@@ -123,8 +125,8 @@ def request_body() -> dict[str, Any]:
             "application/json": {
                 "schema": {
                     "oneOf": [
-                        UriSubmission.model_json_schema(),
-                        _with(fields, "transcript", transcript),
+                        _schema(UriSubmission),
+                        _with(fields, "transcript", _schema(TranscriptBody)),
                         _with(fields, "vcon", vcon),
                     ]
                 },
@@ -136,6 +138,23 @@ def request_body() -> dict[str, Any]:
             **dict.fromkeys(_TEXTS, text),
         },
     }
+
+
+def _whole_schema(kind: type[BaseModel]) -> dict[str, Any]:
+    return kind.model_json_schema(ref_template="#/components/schemas/{model}")
+
+
+def _schema(kind: type[BaseModel]) -> dict[str, Any]:
+    """A body's schema; what it refers to is in `SCHEMAS`."""
+    return {name: part for name, part in _whole_schema(kind).items() if name != "$defs"}
+
+
+SCHEMAS: Mapping[str, Any] = {
+    name: schema
+    for kind in (UriSubmission, TranscriptBody)
+    for name, schema in _whole_schema(kind)["$defs"].items()
+}
+"""What the bodies' schemas refer to, for the document's components."""
 
 
 def _with(fields: dict[str, Any], name: str, schema: dict[str, Any]) -> dict[str, Any]:
