@@ -45,7 +45,7 @@ from services.score.library import RubricLibrary
 
 SEED = 7
 WORD_ERRORS = 0.10
-SEEDS = 3  # of the word errors
+SEEDS = 10  # of the word errors
 TURNS = 2000  # agent turns searched for false alarms
 GENERAL = RubricSource(name="general")
 STATUS = {"verbatim": "delivered", "partial": "partial", "missing": "missing"}
