@@ -1,6 +1,7 @@
 """The scorecard: every behavior and disclosure judged, the call as a whole, and what to review."""
 
 from collections.abc import Iterator, Sequence
+from math import floor
 
 from callscope.rubric import Behavior, Disclosure, Rubric
 from callscope.types import (
@@ -146,4 +147,5 @@ def review(
     for title, verdict, confidence in judged:
         if confidence < line:
             words = verdict.replace("_", " ")
-            yield f"{title}: {words} is only {confidence:.0%} sure, below {line:.0%}."
+            sure = floor(100 * confidence)  # rounded, it could be the line itself
+            yield f"{title}: {words} is only {sure}% sure, below {line:.0%}."
