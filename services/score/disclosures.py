@@ -141,6 +141,9 @@ def _found(
         sentence = found[place]
         if window is not None and (sentence is None or window.match > sentence.match):
             found[place] = window
+    for place in unclear:
+        if not _given(found[place]):
+            found[place] = finder.put_right(wanted[place]) or found[place]
     return found
 
 

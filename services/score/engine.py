@@ -1,6 +1,7 @@
 """The score engine: encoder, heads and rubrics behind `callscope.pipeline.Scorer`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -26,6 +27,8 @@ from services.score.wordings import WordingsCache
 
 __all__ = ["ScoreEngine"]
 
+Device = Literal["auto", "cpu", "cuda"]
+
 
 class ScoreEngine:
     """Judges conversations. Holds the models; safe to use from several threads.
@@ -36,6 +39,7 @@ class ScoreEngine:
         device: where the encoder runs; `auto` takes a GPU if there is one.
         threads: CPU threads; 0 leaves PyTorch's choice.
         second: another judge, whose disagreement sends a call to review; None for none.
+        encoder: makes the encoder from its folder and the device.
 
     Raises:
         ModelMissing, ModelDamaged: the encoder's files, or heads trained on others.
@@ -46,9 +50,10 @@ class ScoreEngine:
         self,
         models: ModelStore,
         library: RubricLibrary,
-        device: Literal["auto", "cpu", "cuda"] = "auto",
+        device: Device = "auto",
         threads: int = 0,
         second: Judge | None = None,
+        encoder: Callable[[Path, Device], Encoder] = Encoder,
     ) -> None:
         if threads:
             torch.set_num_threads(threads)
@@ -59,7 +64,7 @@ class ScoreEngine:
             raise ModelDamaged(
                 f"the act heads were trained on another {located.name} than the one installed"
             )
-        self._encoder = Encoder(located.folder, device)
+        self._encoder = encoder(located.folder, device)
         self._reader = Reader(self._encoder, heads)
         self._wordings = WordingsCache(self._encoder)
         self._second = second

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import floor
 
 from callscope.rubric import Behavior, Disclosure, Rubric
 from callscope.types import (
@@ -163,4 +164,5 @@ def review(
     for title, verdict, confidence in judged:
         if confidence < line:
             words = verdict.replace("_", " ")
-            yield f"{title}: {words} is only {confidence:.0%} sure, below {line:.0%}."
+            sure = floor(100 * confidence)  # rounded, it could be the line itself
+            yield f"{title}: {words} is only {sure}% sure, below {line:.0%}."
