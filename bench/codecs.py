@@ -5,7 +5,8 @@
         --out bench/results/codecs.json
 
 Every channel of every recording with words per channel becomes a mono file at 8 kHz (G.722 at
-16, Opus at 48, as they must), with its words beside it. `pcm` is the clean one to compare with.
+16, Opus at 48, as they must), with its words beside it. `pcm` is the clean one to compare with. A
+channel on which the other party is heard too is left out: alone, it holds words of both.
 PyAV encodes; GSM needs the program `sox`, and is left out where there is none.
 """
 
@@ -28,6 +29,8 @@ import soxr
 
 from bench.references import find_cases
 from callscope.audio import SAMPLE_RATE, AudioLimits, decode
+from callscope.channels import check_channels
+from callscope.types import ChannelFinding
 
 __all__ = ["CODECS", "Codec", "main"]
 
@@ -73,7 +76,10 @@ def _write(folder: Path, out: Path) -> int:
             samples = decode(file, AudioLimits()).samples
         if len(samples) < 2:
             continue
+        reports = check_channels(samples).reports
         for channel, words in by_channel.items():
+            if ChannelFinding.LEAKING in reports[channel].findings:
+                continue
             name = f"{case.file.parent.name}-{case.file.stem}-{channel}"
             for codec in CODECS:
                 _write_one(out / codec, name, CODECS[codec], samples[channel], " ".join(words))

@@ -16,17 +16,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import yaml
 
 from callscope.models import ModelStore
-from callscope.pipeline import RubricSource
+from callscope.pipeline import Progress, RubricSource
 from callscope.types import Metrics, ParticipantMetrics, Role, Scorecard, Utterance, Word
+from services.score.encoder import Encoder
 from services.score.engine import ScoreEngine
 from services.score.library import RubricLibrary
 
-__all__ = ["BOTH", "GATE", "Flips", "calls", "count", "interval"]
+__all__ = ["BOTH", "GATE", "Flips", "Remembering", "calls", "count", "interval"]
 
 SEED = 11
 TURN = 6.0  # seconds of every turn
@@ -93,7 +96,23 @@ BOTH = frozenset({Role.CUSTOMER, Role.AGENT})
 WHOSE = (frozenset({Role.CUSTOMER}), frozenset({Role.AGENT}), BOTH)
 
 Swap = Callable[[str], str]
+Floats = npt.NDArray[np.float32]
 Lines = Sequence[tuple[Role, str]]
+
+
+class Remembering(Encoder):
+    """An encoder that encodes a text once: most of a call is the same in every telling."""
+
+    def __init__(self, folder: Path, device: Literal["auto", "cpu", "cuda"]) -> None:
+        super().__init__(folder, device)
+        self._known: dict[str, Floats] = {}
+
+    def encode(self, texts: Sequence[str], progress: Progress) -> Floats:
+        """Unit vectors, one row a text: (texts, dimensions)."""
+        unknown = sorted(set(texts) - self._known.keys())
+        self._known.update(zip(unknown, super().encode(unknown, progress), strict=True))
+        rows = [self._known[text] for text in texts]
+        return np.array(rows, dtype=np.float32).reshape(len(texts), self.dimensions)
 
 
 @dataclass(frozen=True)
@@ -125,7 +144,8 @@ def main() -> None:
     parser.add_argument("--names", type=int, default=len(NAMES))
     parser.add_argument("--rubric", action="append", dest="rubrics")
     options = parser.parse_args()
-    engine = ScoreEngine(ModelStore(options.models), RubricLibrary(), "cpu", threads=1)
+    models = ModelStore(options.models)
+    engine = ScoreEngine(models, RubricLibrary(), "cpu", threads=1, encoder=Remembering)
     by_kind = count(engine, calls(), options.names, options.rubrics or RUBRICS)
     everything = Flips(
         sum(each.compared for each in by_kind.values()),

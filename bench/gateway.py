@@ -26,6 +26,7 @@ from tests.gateway.conftest import Up, gateway_settings, noise, running
 from tests.gateway.engines import Engines, serving
 
 _BLOCK = 1 << 20
+_MEBIBYTES = (0.25, 1, 4, 16, 128)  # a call of five minutes has 0.5 to 5
 
 
 def main() -> None:
@@ -47,7 +48,9 @@ def main() -> None:
                     "load": round(os.getloadavg()[0], 1),  # others at work here, before we begin
                     "python": platform.python_version(),
                 },
-                "intake": [_intake(up, client, folder, size << 20) for size in (1, 16, 128)],
+                "intake": [
+                    _intake(up, client, folder, round(size * (1 << 20))) for size in _MEBIBYTES
+                ],
                 "one_call": _one_call(up, engines),
                 "many_calls": _many_calls(up),
             }

@@ -30,7 +30,7 @@ from callscope.types import DisclosureStatus, Outcome
 from services.gateway import database
 from services.gateway.call import CallStatus
 from services.gateway.index import BehaviorRow, DisclosureRow, TextRow, first_place, marks
-from services.gateway.listing import page_of_calls
+from services.gateway.listing import page_of_calls, read_page
 from services.gateway.query import CallQuery, PageQuery
 from services.gateway.tables import Base, CallRow
 from services.gateway.words import fts5_document, tsvector
@@ -191,6 +191,9 @@ def _call(source: random.Random, number: int, queued: bool) -> dict[str, Any]:
         "status": CallStatus.QUEUED if queued else CallStatus.DONE,
         "run": 1,
         "idempotency_key": None,
+        "external_id": None,
+        "identity": None,
+        "notes": [],
         "blob": f"audio/{call_id[-2:]}/{call_id}",
         "sha256": f"{source.getrandbits(256):064x}",
         "duration": 300.0,
@@ -296,7 +299,7 @@ def _measure(engine: sa.Engine) -> dict[str, Any]:
 
 def _page(engine: sa.Engine, page: PageQuery) -> Any:
     with sa.orm.Session(engine) as session:
-        return session.scalars(page_of_calls(TENANT, page, engine.dialect.name)).all()
+        return read_page(session, TENANT, page)
 
 
 def _explain(engine: sa.Engine) -> None:

@@ -19,12 +19,14 @@ from typing import Any
 
 import yaml
 
+from bench.fairness import Remembering
 from callscope.conversation.talk import measure
 from callscope.dialogue import build
 from callscope.models import ModelStore
 from callscope.pipeline import RubricSource
 from callscope.record import from_json
 from callscope.types import (
+    BehaviorScore,
     ChannelLayout,
     ChannelReport,
     Diarization,
@@ -42,14 +44,20 @@ from callscope.types import (
 )
 from services.score.engine import ScoreEngine
 from services.score.library import RubricLibrary
+from training import metrics as measures
 
 SEED = 7
 WORD_ERRORS = 0.10
-SEEDS = 3  # of the word errors
+SEEDS = 10  # of the word errors
 TURNS = 2000  # agent turns searched for false alarms
 GENERAL = RubricSource(name="general")
 STATUS = {"verbatim": "delivered", "partial": "partial", "missing": "missing"}
 GRADE = {"good": 2, "middling": 1, "poor": 0}
+GRADED = {"good": "delivered", "middling": "partial", "poor": "missed"}
+# The writer's labels of whole calls, and the behaviors that they answer to.
+LABELED = {"active_listening": "listening", "rapport": "empathy_overall"}
+GIVEN = {"verbatim": 1.0, "partial": 0.5, "missing": 0.0}
+SHOWN = ("delivered", "partial")
 # Asking who calls is an identity check, and real agents do it in their first turn.
 REALLY_SAID = frozenset({"identity"})
 
@@ -68,14 +76,15 @@ class Call:
 def main() -> None:
     """Measure, and print as JSON."""
     options = _options()
-    engine = ScoreEngine(ModelStore(options.models), RubricLibrary(), "cpu", threads=1)
+    models = ModelStore(options.models)
+    engine = ScoreEngine(models, RubricLibrary(), "cpu", threads=1, encoder=Remembering)
     calls = [_call(path) for path in sorted((options.data / "synth").glob("*/truth.json"))]
     figures: dict[str, Any] = {"true_words": _figures(calls, engine)}
     misheard = [each for seed in range(SEEDS) for each in _misheard(calls, seed)]
     figures["one_word_in_ten_misheard"] = _disclosures(misheard, _judge(misheard, engine))
     if options.records is not None:
         figures["recognized_words"] = _figures(_recognized(calls, options.records), engine)
-    for name in ("statements", "statements_held"):
+    for name in ("statements", "statements_held", "statements_last"):
         figures[name] = _statements(name, engine)
     if options.turns:
         figures["false_alarms"] = _false_alarms(options.data / "text", options.turns, engine)
@@ -220,6 +229,7 @@ def _behaviors(calls: Sequence[Call], cards: Sequence[Scorecard]) -> dict[str, A
     ]
     return {
         "empathy_opening_right": _share(sum(a == b for a, b in early), len(early)),
+        "outcomes": _outcomes(calls, scored),
         "concordance": {
             name: _concordance(
                 [GRADE[label[of]] for label in labels],
@@ -233,6 +243,41 @@ def _behaviors(calls: Sequence[Call], cards: Sequence[Scorecard]) -> dict[str, A
         },
         "calls": rows,
     }
+
+
+def _outcomes(
+    calls: Sequence[Call], scored: Sequence[dict[str, BehaviorScore]]
+) -> dict[str, dict[str, Any]]:
+    """For each behavior, F1 of shown (delivered or partial) against not, and exact outcomes."""
+    rated = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    figures: dict[str, dict[str, Any]] = {}
+    for name in scored[0]:
+        pairs = [
+            (_expected(name, call, rated), card[name].outcome.value)
+            for call, card in zip(calls, scored, strict=True)
+        ]
+        f1 = measures.f1([a in SHOWN for a, _ in pairs], [b in SHOWN for _, b in pairs])
+        figures[name] = {
+            **{key: round(value, 3) for key, value in f1.items()},
+            "exact": _share(sum(a == b for a, b in pairs), len(pairs)),
+            "wrong": [
+                f"{call.name}: {expected} judged {found}"
+                for call, (expected, found) in zip(calls, pairs, strict=True)
+                if expected != found
+            ],
+        }
+    return figures
+
+
+def _expected(behavior: str, call: Call, rated: dict[str, dict[str, str]]) -> str:
+    """By the rater, by the writer's label of the call, or by the share of each statement made."""
+    if behavior in rated:
+        return rated[behavior][call.name]
+    if behavior in LABELED:
+        return GRADED[call.truth["labels"][LABELED[behavior]]]
+    made = [GIVEN[each["status"]] for each in call.truth["disclosures"].values()]
+    share = sum(made) / len(made)
+    return "delivered" if share >= 0.7 else "partial" if share >= 0.35 else "missed"
 
 
 def _early(call: Call) -> int:
@@ -258,7 +303,9 @@ def _unfounded(call: Call, card: Scorecard) -> int:
     return sum(
         e.quote
         != " ".join(
-            w.text for w in said[e.utterance].words if e.start <= w.start and w.end <= e.end
+            w.text
+            for w in said[e.utterance].words
+            if (e.start or 0.0) <= w.start and w.end <= (e.end or 0.0)
         )
         for e in evidence
     )

@@ -4,10 +4,10 @@ Pure functions. The parts are in `callscope.conversation`, in the order in which
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from callscope.conversation import ivr, roles, talk
+from callscope.conversation import ivr, lines, roles, talk
 from callscope.conversation.attribution import attribute
 from callscope.conversation.passages import Passage, cut
 from callscope.conversation.roles import Casting
@@ -21,11 +21,14 @@ from callscope.types import (
     Metrics,
     Participant,
     Role,
+    Span,
+    TextConversation,
+    Timing,
     Transcript,
     Utterance,
 )
 
-__all__ = ["Conversation", "build", "live_start"]
+__all__ = ["Conversation", "build", "live_start", "read"]
 
 SWAPPED_FROM = 0.95
 """Probability that the other channel is the agent's, from which the given map is doubted."""
@@ -99,6 +102,41 @@ def build(
             *(_role_doubts(utterances, cast) if utterances else ("No speech was recognized.",)),
         ),
     )
+
+
+def read(text: TextConversation) -> Conversation:
+    """Build the conversation that was sent as text; roles that it does not give are inferred."""
+    passages = lines.said(text)
+    known = {each.speaker: each for each in text.participants}
+    given = {
+        speaker: Casting(each.role, 1.0) for speaker, each in known.items() if each.role is not None
+    }
+    announced = frozenset(
+        at for at in ivr.announcements(passages) if passages[at].speaker not in given
+    )
+    cast = {**roles.infer(passages, announced, known), **given}
+    utterances = _utterances(passages, announced, cast)
+    bots = {speaker: each.bot for speaker, each in known.items()}
+    return Conversation(
+        participants=tuple(
+            replace(each, bot=bots.get(each.speaker))
+            for each in _participants(passages, cast, {}, known)
+        ),
+        utterances=utterances,
+        metrics=_metrics(utterances, text, {casting.role for casting in cast.values()}),
+        channels=(),
+        doubts=tuple(_role_doubts(utterances, cast)),
+    )
+
+
+def _metrics(
+    utterances: Sequence[Utterance], text: TextConversation, present: Set[Role]
+) -> Metrics:
+    if text.duration is None:
+        return talk.count(utterances, present)
+    spoken_in = [(Span(each.start, each.end),) for each in utterances]
+    measured = talk.measure(utterances, spoken_in, text.duration, present)
+    return replace(measured, timing=Timing.UTTERANCES)
 
 
 def live_start(utterances: Sequence[Utterance], role: Role = Role.AGENT) -> float | None:
@@ -178,11 +216,15 @@ def _confidence_as(role: Role, casting: Casting) -> float:
 
 
 def _participants(
-    passages: Sequence[Passage], cast: Mapping[str, Casting], by_channel: Mapping[int, str]
+    passages: Sequence[Passage],
+    cast: Mapping[str, Casting],
+    by_channel: Mapping[int, str],
+    named: Iterable[str] = (),
 ) -> tuple[Participant, ...]:
-    """By channel where each party has one, else in order of first words."""
+    """By channel where each party has one, else as named, else in order of first words."""
     channels = {speaker: channel for channel, speaker in by_channel.items()}
-    order = dict.fromkeys((*by_channel.values(), *(passage.speaker for passage in passages)))
+    talking = (passage.speaker for passage in passages)
+    order = dict.fromkeys((*by_channel.values(), *named, *talking))
     return tuple(
         Participant(speaker, cast[speaker].role, cast[speaker].confidence, channels.get(speaker))
         for speaker in order

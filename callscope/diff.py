@@ -2,7 +2,7 @@
 
 A judgement is compared with the one of the same name. Evidence is the same where it has the same
 label and polarity and its seconds overlap: another recognizer may write words differently, and
-time them anew.
+time them anew. In a conversation without times it is the same where it has the same words.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -261,6 +261,8 @@ def _missing(these: Sequence[Evidence], those: Sequence[Evidence]) -> tuple[Evid
 def _same(one: Evidence, other: Evidence) -> bool:
     if (one.label, one.polarity) != (other.label, other.polarity):
         return False
+    if one.start is None or one.end is None or other.start is None or other.end is None:
+        return (one.utterance, one.quote) == (other.utterance, other.quote)
     overlap = one.start < other.end and other.start < one.end
     return overlap or (one.start, one.end) == (other.start, other.end)
 

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from callscope.errors import InvalidInput
 from callscope.record import to_json
-from callscope.types import CallRecord, Role, Utterance, Word
+from callscope.types import CallRecord, Role, Timing, Utterance, Word
 from callscope.vcon import to_vcon
 
 __all__ = ["FORMATS", "render", "to_rttm", "to_srt", "to_txt", "to_vtt"]
@@ -51,10 +51,12 @@ def to_srt(record: CallRecord) -> str:
 
 
 def to_txt(record: CallRecord) -> str:
-    """The dialogue for reading: a line per utterance, its start and the speaker's role."""
+    """The dialogue for reading: a line per utterance, its start if known and the role."""
     names = _names(record)
+    timed = record.metrics.timing is not Timing.NONE
     return "".join(
-        f"[{_minutes(utterance.start)}] {names[_key(utterance)]}: {utterance.text}\n"
+        (f"[{_minutes(utterance.start)}] " if timed else "")
+        + f"{names[_key(utterance)]}: {utterance.text}\n"
         for utterance in record.utterances
     )
 
@@ -68,6 +70,9 @@ def to_rttm(record: CallRecord) -> str:
         for utterance in record.utterances
     )
 
+
+_TIMED = frozenset({"rttm", "vtt", "srt"})
+"""Formats whose every line begins with a time."""
 
 FORMATS: Mapping[str, Callable[[CallRecord], str]] = {
     "json": to_json,
@@ -84,11 +89,16 @@ def render(record: CallRecord, form: str) -> str:
     """The record in the format of that name.
 
     Raises:
-        InvalidInput: there is no such format.
+        InvalidInput: there is no such format, or it needs times and the conversation has none.
     """
     if form not in FORMATS:
         raise InvalidInput(
             f"there is no format {form!r}", remedy=f"Choose one of {', '.join(FORMATS)}."
+        )
+    if form in _TIMED and record.metrics.timing is Timing.NONE:
+        raise InvalidInput(
+            f"the conversation was sent without times, and {form} is made of times",
+            remedy="Ask for txt, json or vcon, or send the conversation with times.",
         )
     return FORMATS[form](record)
 

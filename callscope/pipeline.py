@@ -16,12 +16,15 @@ from callscope.types import (
     SCHEMA_VERSION,
     AudioSource,
     CallRecord,
+    ChannelLayout,
     Diarization,
     Metrics,
+    ModelInfo,
     Provenance,
     Recording,
     Review,
     Scorecard,
+    TextConversation,
     Transcript,
     Utterance,
 )
@@ -37,7 +40,9 @@ __all__ = [
     "TranscribeOptions",
     "Transcriber",
     "analyze",
+    "analyze_text",
     "assemble",
+    "assemble_text",
 ]
 
 Progress = Callable[[float], None]
@@ -173,6 +178,25 @@ def analyze(
     return assemble(recording, transcript, diarization, conversation, scorecard)
 
 
+def analyze_text(
+    recording: Recording,
+    text: TextConversation,
+    *,
+    scorer: Scorer,
+    options: AnalyzeOptions,
+    progress: StageProgress,
+) -> CallRecord:
+    """Analyze a conversation that is sent as text; raises what the scorer raises."""
+    conversation = dialogue.read(text)
+    scorecard = scorer.score(
+        conversation.utterances,
+        conversation.metrics,
+        options.rubric,
+        lambda done: progress("score", done),
+    )
+    return assemble_text(recording, text, conversation, scorecard)
+
+
 def assemble(
     recording: Recording,
     transcript: Transcript,
@@ -181,12 +205,40 @@ def assemble(
     scorecard: Scorecard,
 ) -> CallRecord:
     """Put the stages' results together as the record; what the dialogue doubts goes to review."""
+    return _record(
+        replace(recording, duration=transcript.duration),  # headers may lie
+        transcript.language,
+        diarization.layout,
+        (transcript.model, *diarization.models),
+        conversation,
+        scorecard,
+    )
+
+
+def assemble_text(
+    recording: Recording,
+    text: TextConversation,
+    conversation: dialogue.Conversation,
+    scorecard: Scorecard,
+) -> CallRecord:
+    """As `assemble`, for a conversation that was sent as text."""
+    return _record(recording, text.language, ChannelLayout.NONE, (), conversation, scorecard)
+
+
+def _record(
+    recording: Recording,
+    language: str | None,
+    layout: ChannelLayout,
+    listened: tuple[ModelInfo, ...],
+    conversation: dialogue.Conversation,
+    scorecard: Scorecard,
+) -> CallRecord:
     reasons = conversation.doubts + scorecard.review.reasons
     return CallRecord(
         schema_version=SCHEMA_VERSION,
-        recording=replace(recording, duration=transcript.duration),  # headers may lie
-        language=transcript.language,
-        layout=diarization.layout,
+        recording=recording,
+        language=language,
+        layout=layout,
         channels=conversation.channels,
         participants=conversation.participants,
         utterances=conversation.utterances,
@@ -197,7 +249,7 @@ def assemble(
         review=Review(needed=bool(reasons), reasons=reasons),
         provenance=Provenance(
             software_version=__version__,
-            models=(transcript.model, *diarization.models, *scorecard.models),
+            models=(*listened, *scorecard.models),
             rubric=scorecard.rubric,
             audio_sha256=recording.sha256,
         ),

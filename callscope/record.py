@@ -5,14 +5,16 @@ utterance for readers who don't care for words. It is the same byte for byte for
 floats are rounded here and nowhere else, keys come in a fixed order.
 """
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from callscope.conversation.lines import place
 from callscope.errors import InvalidInput
-from callscope.types import SCHEMA_VERSION, CallRecord
+from callscope.types import SCHEMA_VERSION, CallRecord, Timing
 
 __all__ = ["from_json", "json_schema", "to_dict", "to_json"]
 
@@ -44,6 +46,10 @@ def to_dict(record: CallRecord) -> dict[str, Any]:
         {**utterance, "text": each.text}
         for utterance, each in zip(content["utterances"], record.utterances, strict=True)
     ]
+    if record.metrics.timing is Timing.NONE:
+        for utterance in content["utterances"]:
+            for each in (utterance, *utterance["words"]):
+                each |= {"start": None, "end": None}
     metadata = content["recording"]["metadata"]
     content["recording"]["metadata"] = {key: metadata[key] for key in sorted(metadata)}
     return content
@@ -61,8 +67,10 @@ def from_json(text: str | bytes) -> CallRecord:
         InvalidInput: it is no record, or one of another major version of the schema.
     """
     try:
-        record = _RECORD.validate_json(text)
-    except ValidationError as error:
+        record = _RECORD.validate_python(_with_clock(json.loads(text)))
+    except (ValueError, RecursionError) as error:
+        if not isinstance(error, ValidationError):
+            raise InvalidInput("this is no call record: the text: Invalid JSON") from None
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the text"
         raise InvalidInput(f"this is no call record: {place}: {first['msg']}") from None
@@ -75,6 +83,25 @@ def from_json(text: str | bytes) -> CallRecord:
     return record
 
 
+def _with_clock(content: Any) -> Any:
+    """The JSON's objects, with the reading clock where the conversation has no times."""
+    match content:
+        case {"metrics": {"timing": Timing.NONE}, "utterances": [*utterances]}:
+            with contextlib.suppress(AttributeError, KeyError, TypeError):  # validation will say
+                _set_clock(utterances)
+    return content
+
+
+def _set_clock(utterances: Iterable[dict[str, Any]]) -> None:
+    read = 0
+    for utterance in utterances:
+        words = utterance["words"]
+        for at, word in enumerate(words, start=read):
+            word.update(start=place(at), end=place(at + 1))
+        utterance.update(start=place(read), end=place(read + len(words)))
+        read += len(words)
+
+
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) that every record's JSON satisfies."""
     schema = _RECORD.json_schema(mode="serialization")
@@ -85,6 +112,13 @@ def json_schema() -> dict[str, Any]:
         "type": "string",
     }
     utterance["required"].append("text")
+    for timed in (utterance, schema["$defs"]["Word"]):
+        for name in ("start", "end"):
+            timed["properties"][name] = {
+                "anyOf": [{"type": "number"}, {"type": "null"}],
+                "description": "Seconds; null where the conversation has no times.",
+                "title": name.title(),
+            }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,

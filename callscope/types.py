@@ -4,6 +4,11 @@ All are frozen: a stage takes a value and returns a new one. Times are float sec
 start of the recording, always `start` and `end` with `start <= end`. What is absent is `None`,
 never 0 or "". The same names are used in JSON (`callscope.record`) and on the wire
 (`callscope.wire`); enums are lower-case strings in JSON.
+
+A conversation that was sent as text may have no times (`Timing.NONE`). Its words and utterances
+then stand on the reading clock of `callscope.conversation.lines`, which keeps their order and
+measures windows, and is no fact about the call: it never leaves the program
+(`callscope.record.to_dict`, `callscope.wire.published`).
 """
 
 from collections.abc import Mapping
@@ -38,13 +43,17 @@ __all__ = [
     "RubricRef",
     "Scorecard",
     "Span",
+    "TextConversation",
+    "TextParticipant",
+    "TextUtterance",
+    "Timing",
     "Transcript",
     "Turn",
     "Utterance",
     "Word",
 ]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class Role(StrEnum):
@@ -88,6 +97,7 @@ class ChannelLayout(StrEnum):
 
     MONO = "mono"  # both parties on the one channel that carries speech
     TWO_PARTY = "two_party"  # one party per channel
+    NONE = "none"  # no recording: the conversation was sent as text
 
 
 class ChannelFinding(StrEnum):
@@ -97,6 +107,14 @@ class ChannelFinding(StrEnum):
     DUPLICATED = "duplicated"  # the same signal as an earlier channel, up to gain
     LEAKING = "leaking"  # the other channel's speech is audible on it (crosstalk)
     SWAPPED = "swapped"  # the words suggest the other role than the channel map
+
+
+class Timing(StrEnum):
+    """How finely it is known when something was said."""
+
+    WORDS = "words"  # each word has its own times, from the audio
+    UTTERANCES = "utterances"  # each utterance has, from its sender; its words have those
+    NONE = "none"  # nothing has; what times decide is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +167,33 @@ class MediaInfo:
 class Recording:
     """A recording and what its sender said about it.
 
-    `metadata` holds the sender's facts as text: agent, customer, queue, direction and others.
+    Of a conversation that was sent as text, `sha256` is of what was said, and there are no sample
+    rate, channels and codec. `metadata` holds the sender's facts as text: agent, customer, queue,
+    direction and others.
     """
 
     id: str
     uri: str | None
     sha256: str
-    duration: float
-    sample_rate: int
-    channels: int
-    codec: str
+    duration: float | None  # None where nobody knows
+    sample_rate: int | None
+    channels: int | None
+    codec: str | None
     started_at: str | None = None  # RFC 3339
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether there never was any audio."""
+        return self.codec is None
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A recognized word with its punctuation, as written; `probability` is the recognizer's."""
+    """A word with its punctuation, as written.
+
+    `probability` is the recognizer's, 1 where the text was given.
+    """
 
     text: str
     start: float
@@ -189,6 +217,48 @@ class Transcript:
     words: tuple[Word, ...]
     speech: tuple[Span, ...]
     model: ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class TextParticipant:
+    """Who takes part in a conversation that is sent as text; None for what is not known."""
+
+    speaker: str
+    role: Role | None = None
+    bot: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextUtterance:
+    """What one speaker said or wrote in one go; seconds from the start of the call, or None."""
+
+    speaker: str
+    text: str
+    start: float | None = None
+    end: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextConversation:
+    """A conversation that is sent as text: a transcript made elsewhere, or a chat.
+
+    Either every utterance has its times or none has.
+    """
+
+    utterances: tuple[TextUtterance, ...]
+    participants: tuple[TextParticipant, ...] = ()
+    language: str | None = None
+
+    @property
+    def timing(self) -> Timing:
+        """Whether its utterances have times."""
+        timed = any(each.start is not None for each in self.utterances)
+        return Timing.UTTERANCES if timed else Timing.NONE
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds to the end of the last utterance, where there are times."""
+        return max((each.end for each in self.utterances if each.end is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,44 +336,46 @@ class Backchannel:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantMetrics:
-    """How one role talked."""
+    """How one role talked; all but the words is None where nothing has times."""
 
     role: Role
-    talk: float  # seconds of speech
+    talk: float | None  # seconds of speech
     talk_share: float | None  # of both parties' speech, 0-1; None where nobody spoke
     words: int
     words_per_minute: float | None  # over the seconds of speech
-    longest_monologue: float  # seconds, backchannels of the other ignored
+    longest_monologue: float | None  # seconds, backchannels of the other ignored
     response_latency: float | None  # median seconds from the other's end to this role's start
-    interruptions: int  # made by this role
-    backchannels: int  # made by this role
+    interruptions: int | None  # made by this role
+    backchannels: int | None  # made by this role
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The conversation in numbers."""
+    """The conversation in numbers; without times, those that need them are None or empty."""
 
     participants: tuple[ParticipantMetrics, ...]
-    silence: float  # seconds in which nobody speaks, hold apart
-    silence_share: float  # of the recording, 0-1
-    hold: float  # seconds on hold
-    overtalk: float  # seconds in which both speak
+    silence: float | None  # seconds in which nobody speaks, hold apart
+    silence_share: float | None  # of the recording, 0-1
+    hold: float | None  # seconds on hold
+    overtalk: float | None  # seconds in which both speak
     long_silences: tuple[Span, ...]  # 3 s and more, hold apart
     holds: tuple[Span, ...]
     interruptions: tuple[Interruption, ...]
     backchannels: tuple[Backchannel, ...]
+    timing: Timing = Timing.WORDS
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The seconds a judgement rests on.
 
-    `quote` is literally in the transcript at those seconds; `utterance` is its index.
+    `quote` is literally in the transcript at those seconds; `utterance` is its index. Without
+    times in the conversation there are no seconds.
     """
 
     utterance: int
-    start: float
-    end: float
+    start: float | None
+    end: float | None
     quote: str
     label: str
     probability: float
@@ -332,8 +404,9 @@ class BehaviorScore:
 class DisclosureResult:
     """One required statement, checked element by element.
 
-    How it was delivered is None where nothing of it was said: `in_order` also where no order is
-    asked for, `on_time` also where it has no deadline, `rushed` also where it is too short to time.
+    How it was delivered is None where nothing of it was said, or where it takes times that the
+    conversation has not: `in_order` also where no order is asked for, `on_time` also where it has
+    no deadline, `rushed` also where it is too short to time.
     """
 
     disclosure: str
@@ -396,17 +469,24 @@ class Scorecard:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A speaker of the call, and the role and channel found for them."""
+    """A speaker of the call, and the role and channel found for them.
+
+    `bot` says whether it is a machine, where the sender said so.
+    """
 
     speaker: str
     role: Role
     role_confidence: float
     channel: int | None
+    bot: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What made this record: the same values give the same record."""
+    """What made this record: the same values give the same record.
+
+    `audio_sha256` is of what was sent: the recording, or what was said where that was text.
+    """
 
     software_version: str
     models: tuple[ModelInfo, ...]

@@ -1,20 +1,21 @@
 """A call record as vCon, the IETF's container for conversations.
 
 Written to draft-ietf-vcon-vcon-core-03, unsigned form, with `role` of the contact-center
-extension (draft-ietf-vcon-cc-extension). The recording is referenced, never inlined.
+extension (draft-ietf-vcon-cc-extension). The recording is referenced, never inlined; a
+conversation that was sent as text has a dialog for each utterance.
 """
 
 import base64
 import hashlib
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from callscope.record import to_dict
-from callscope.types import CallRecord, ChannelFinding, Participant, Role
+from callscope.types import CallRecord, ChannelFinding, Participant, Role, Timing
 
 __all__ = ["to_vcon"]
 
@@ -43,7 +44,7 @@ def to_vcon(record: CallRecord, *, url: str | None = None, created_at: str | Non
         "extensions": ["CC"],
         "created_at": created,
         "parties": [_party(record, participant) for participant in record.participants],
-        "dialog": [_dialog(record, url)],
+        "dialog": _texts(record) if record.recording.is_text else [_dialog(record, url)],
         "analysis": _analysis(record),
     }
     return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2)
@@ -64,7 +65,7 @@ def _uuid(record: CallRecord, created: str) -> UUID:
 
 def _party(record: CallRecord, participant: Participant) -> dict[str, Any]:
     party: dict[str, Any] = {
-        "type": "bot" if participant.role is Role.IVR else "person",
+        "type": "bot" if participant.bot or participant.role is Role.IVR else "person",
         "role": participant.role.value,
     }
     alone = sum(each.role is participant.role for each in record.participants) == 1
@@ -80,7 +81,7 @@ def _dialog(record: CallRecord, url: str | None) -> dict[str, Any]:
     dialog: dict[str, Any] = {
         "type": "recording",
         "start": recording.started_at or UNKNOWN_TIME,
-        "duration": round(recording.duration, 3),
+        "duration": None if recording.duration is None else round(recording.duration, 3),
         "parties": _parties(record),
     }
     caller = _DIRECTIONS.get(recording.metadata.get("direction", "").lower())
@@ -99,14 +100,40 @@ def _dialog(record: CallRecord, url: str | None) -> dict[str, Any]:
 def _parties(record: CallRecord) -> list[Any]:
     """Who is on which channel, by index: one entry a channel where there are several."""
     everyone = list(range(len(record.participants)))
-    if record.recording.channels == 1:
+    channels = record.recording.channels or 1
+    if channels == 1:
         return everyone
     own = {each.channel: i for i, each in enumerate(record.participants)}
     dead = {each.channel for each in record.channels if ChannelFinding.DEAD in each.findings}
+    return [own.get(channel, None if channel in dead else everyone) for channel in range(channels)]
+
+
+def _texts(record: CallRecord) -> list[dict[str, Any]]:
+    """A dialog per utterance, its speaker the first of the parties."""
+    index = {each.speaker: i for i, each in enumerate(record.participants)}
+    began = record.recording.started_at or UNKNOWN_TIME
+    timed = record.metrics.timing is not Timing.NONE
     return [
-        own.get(channel, None if channel in dead else everyone)
-        for channel in range(record.recording.channels)
+        {
+            "type": "text",
+            "start": _after(began, each.start) if timed else began,
+            **({"duration": round(each.end - each.start, 3)} if timed else {}),
+            "parties": [
+                index[each.speaker],
+                *(i for speaker, i in index.items() if speaker != each.speaker),
+            ],
+            "mediatype": "text/plain",
+            "body": each.text,
+            "encoding": "none",
+        }
+        for each in record.utterances
     ]
+
+
+def _after(began: str, seconds: float) -> str:
+    """The moment so long after the call began, RFC 3339 to the millisecond."""
+    moment = datetime.fromisoformat(began.upper()) + timedelta(seconds=seconds)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _analysis(record: CallRecord) -> list[dict[str, Any]]:
@@ -128,7 +155,7 @@ def _analysis(record: CallRecord) -> list[dict[str, Any]]:
 def _entry(record: CallRecord, kind: str, body: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": kind,
-        "dialog": 0,
+        "dialog": list(range(len(record.utterances))) if record.recording.is_text else 0,
         "vendor": "callscope",
         "product": f"callscope {record.provenance.software_version}",
         "schema": f"callscope-{kind}-{record.schema_version}",

@@ -19,7 +19,7 @@ from callscope import diff, types
 from callscope.pipeline import RubricSource
 from callscope.v1 import diff_pb2, score_pb2, types_pb2
 
-__all__ = ["MESSAGES", "from_proto", "to_proto"]
+__all__ = ["MESSAGES", "from_proto", "published", "to_proto"]
 
 T = TypeVar("T")
 
@@ -59,6 +59,17 @@ def to_proto(value: Any) -> Any:
     return message
 
 
+def published(record: types.CallRecord) -> types_pb2.CallRecord:
+    """The record's message for readers: without the reading clock of a text that has no times."""
+    message: types_pb2.CallRecord = to_proto(record)
+    if record.metrics.timing is types.Timing.NONE:
+        for utterance in message.utterances:
+            for each in (utterance, *utterance.words):
+                each.ClearField("start")
+                each.ClearField("end")
+    return message
+
+
 def from_proto(kind: type[T], message: Message) -> T:
     """The value of class `kind` that `message` carries.
 
@@ -71,7 +82,19 @@ def from_proto(kind: type[T], message: Message) -> T:
         **{
             name: _decode_field(hints[name], message, descriptor)
             for name, descriptor in _fields(mirrored)
+            if name not in _added(mirrored) or getattr(message, name)
         }
+    )
+
+
+@cache
+def _added(kind: Any) -> frozenset[str]:
+    """Enums with a default: an earlier version did not send them."""
+    descriptors = MESSAGES[kind].DESCRIPTOR.fields_by_name
+    return frozenset(
+        field.name
+        for field in fields(kind)
+        if isinstance(field.default, StrEnum) and not descriptors[field.name].has_presence
     )
 
 

@@ -14,6 +14,7 @@ from services.deadletters_cli import deadletters
 from services.ingest_cli import export, ingest
 from services.keys_cli import keys
 from services.models_cli import models
+from services.rescore_cli import diff, rescore
 from services.rubric_cli import rubric
 
 _FORMATS = ("table", "json", "vcon", "rttm", "vtt", "srt", "txt")
@@ -50,7 +51,7 @@ def cli() -> None:
 )
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
 def analyze(files: Sequence[Path], **options: Any) -> None:
-    """Analyze recordings and print what a QA manager needs to know."""
+    """Analyze recordings, or transcripts (.json, .vtt, .srt, .txt), and print what was found."""
     from services.analyze import Request, analyze_files  # pulls in the engines
 
     sys.exit(analyze_files(files, Request(**options)))
@@ -103,10 +104,12 @@ def version() -> None:
 
 
 cli.add_command(deadletters)
+cli.add_command(diff)
 cli.add_command(keys)
 cli.add_command(export)
 cli.add_command(ingest)
 cli.add_command(models)
+cli.add_command(rescore)
 cli.add_command(rubric)
 
 

@@ -1,6 +1,7 @@
-"""`callscope analyze`: the three model services inside this process, one recording after another.
+"""`callscope analyze`: the model services inside this process, one call after another.
 
-The same servers, settings and clients as in production, on loopback and free ports.
+The same servers, settings and clients as in production, on loopback and free ports. Transcripts,
+told by the file name's ending, need the score service alone.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from callscope import formats
+from callscope import formats, transcripts
 from callscope.audio import AudioLimits, probe
 from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
 from callscope.errors import AudioNotFound, CallscopeError, RubricNotFound, UnknownChannel
@@ -27,11 +28,14 @@ from callscope.pipeline import (
     StageProgress,
     TranscribeOptions,
     analyze,
+    analyze_text,
 )
 from callscope.record import to_json
 from callscope.serving.embedded import embedded
 from callscope.serving.recordings import audio_limits
-from callscope.types import AudioSource, CallRecord, Recording
+from callscope.serving.server import Service
+from callscope.serving.settings import ServiceSettings
+from callscope.types import AudioSource, CallRecord, Recording, TextConversation
 from services.diarize.servicer import build as build_diarize
 from services.diarize.settings import DiarizeSettings
 from services.report import report
@@ -110,17 +114,35 @@ class _Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class _Source:
+    """What was said: in a recording, or where there is `text`, in that."""
+
+    recording: Recording
+    text: TextConversation | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Stages:
-    transcriber: RemoteTranscriber
-    diarizer: RemoteDiarizer
     scorer: RemoteScorer
+    transcriber: RemoteTranscriber | None
+    diarizer: RemoteDiarizer | None
 
     def analyze(
-        self, recording: Recording, options: AnalyzeOptions, progress: StageProgress
+        self, source: _Source, options: AnalyzeOptions, progress: StageProgress
     ) -> CallRecord:
+        if source.text is not None:
+            return analyze_text(
+                source.recording,
+                source.text,
+                scorer=self.scorer,
+                options=options,
+                progress=progress,
+            )
+        assert self.transcriber is not None  # noqa: S101 - both are up where any file has audio
+        assert self.diarizer is not None  # noqa: S101
         return analyze(
-            recording,
-            AudioSource(uri=recording.uri),
+            source.recording,
+            AudioSource(uri=source.recording.uri),
             transcriber=self.transcriber,
             diarizer=self.diarizer,
             scorer=self.scorer,
@@ -162,12 +184,14 @@ def records(
     settings.check(options)  # before the models, whose loading takes seconds
     with contextlib.ExitStack() as stack:
         stages: _Stages | None = None
+        listening = any(_form(file) is None for file in files)
         for file in files:
             try:
-                recording = _recording(file, options, settings.limits)
-                stages = stages or stack.enter_context(_stages(settings))
-                with _bars(messages, file.name) as bars:
-                    record = stages.analyze(recording, options, bars.advance)
+                source = _source(file, options, settings.limits)
+                stages = stages or stack.enter_context(_stages(settings, listening))
+                names = ("score",) if source.text is not None else _STAGES
+                with _bars(messages, file.name, names) as bars:
+                    record = stages.analyze(source, options, bars.advance)
             except CallscopeError as error:
                 messages.print(
                     f"callscope: {file}: {error.message.rstrip('.')}. {error.remedy}",
@@ -179,6 +203,29 @@ def records(
                 yield error
             else:
                 yield record
+
+
+def _form(file: Path) -> str | None:
+    """The form of a transcript, by the file name's ending; None for a recording."""
+    form = file.suffix.lower().removeprefix(".")
+    return form if form in transcripts.FORMS else None
+
+
+def _source(file: Path, options: AnalyzeOptions, limits: AudioLimits) -> _Source:
+    form = _form(file)
+    if form is None:
+        return _Source(_recording(file, options, limits))
+    if options.agent_channel is not None:
+        raise UnknownChannel(
+            "the agent's channel was given, and a transcript has none",
+            remedy="Leave --agent-channel out; the transcript says who is the agent.",
+        )
+    try:
+        text = transcripts.read(file.read_bytes(), form)
+    except OSError as error:
+        raise AudioNotFound(f"cannot be read: {error.strerror}", remedy="Check the path.") from None
+    sha256 = transcripts.digest(text)
+    return _Source(Recording(sha256[:16], None, sha256, text.duration, None, None, None), text)
 
 
 def _recording(file: Path, options: AnalyzeOptions, limits: AudioLimits) -> Recording:
@@ -204,35 +251,37 @@ def _recording(file: Path, options: AnalyzeOptions, limits: AudioLimits) -> Reco
 
 
 @contextlib.contextmanager
-def _stages(settings: _Settings) -> Iterator[_Stages]:
-    """The three services, up until the block is left."""
+def _stages(settings: _Settings, listening: bool) -> Iterator[_Stages]:
+    """The services, up until the block is left; without `listening`, score alone."""
+    services: list[tuple[Service, ServiceSettings]] = [
+        (build_score(settings.score), settings.score)
+    ]
+    if listening:
+        services += [
+            (build_transcribe(settings.transcribe), settings.transcribe),
+            (build_diarize(settings.diarize), settings.diarize),
+        ]
     with contextlib.ExitStack() as stack:
-        speech, speakers, behavior = stack.enter_context(
-            embedded(
-                [
-                    (build_transcribe(settings.transcribe), settings.transcribe),
-                    (build_diarize(settings.diarize), settings.diarize),
-                    (build_score(settings.score), settings.score),
-                ]
-            )
-        )
-        stages = _Stages(
-            RemoteTranscriber(speech.target, _HOURS_24),
-            RemoteDiarizer(speakers.target, _HOURS_24),
-            RemoteScorer(behavior.target, _HOURS_24),
-        )
-        for client in (stages.transcriber, stages.diarizer, stages.scorer):
-            stack.callback(client.close)
-        yield stages
+        behavior, *ears = stack.enter_context(embedded(services))
+        scorer = RemoteScorer(behavior.target, _HOURS_24)
+        stack.callback(scorer.close)
+        transcriber, diarizer = None, None
+        if listening:
+            speech, speakers = ears
+            transcriber = RemoteTranscriber(speech.target, _HOURS_24)
+            diarizer = RemoteDiarizer(speakers.target, _HOURS_24)
+            stack.callback(transcriber.close)
+            stack.callback(diarizer.close)
+        yield _Stages(scorer, transcriber, diarizer)
 
 
 class _Bars:
     """A progress bar per stage, told of progress from the stages' threads."""
 
-    def __init__(self, progress: Progress, name: str) -> None:
+    def __init__(self, progress: Progress, name: str, stages: Sequence[str]) -> None:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {
-            stage: progress.add_task(f"{name} {stage}", total=1.0) for stage in _STAGES
+            stage: progress.add_task(f"{name} {stage}", total=1.0) for stage in stages
         }
 
     def advance(self, stage: str, done: float) -> None:
@@ -240,10 +289,10 @@ class _Bars:
 
 
 @contextlib.contextmanager
-def _bars(console: Console, name: str) -> Iterator[_Bars]:
+def _bars(console: Console, name: str, stages: Sequence[str]) -> Iterator[_Bars]:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        yield _Bars(progress, name)
+        yield _Bars(progress, name, stages)
 
 
 def _rubric(name: str) -> RubricSource:

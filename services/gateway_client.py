@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import urllib3
 from pydantic import Field, SecretStr
@@ -73,6 +73,16 @@ class GatewayClient:
             "Idempotency-Key": key,
         }
         with self._request("POST", "/v1/calls", body=form, headers=headers) as response:
+            return json.loads(response.read())
+
+    def ask(
+        self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None
+    ) -> Any:
+        """A JSON answer to a request that carries JSON, or none; raises as `upload`."""
+        address = path if not query else f"{path}?{urlencode(query)}"
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body)
+        with self._request(method, address, headers=headers, body=content) as response:
             return json.loads(response.read())
 
     def download(self, path: str, query: Mapping[str, str]) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from callscope.models import ModelStore
 from callscope.pipeline import AnalyzeOptions, DiarizeOptions, RubricSource, TranscribeOptions
 from callscope.record import from_json
 from callscope.rubric import OwnAct
-from callscope.types import CallRecord
+from callscope.types import CallRecord, Timing
 from services.report import clock
 from services.score.engine import ScoreEngine
 from services.score.library import RubricLibrary
@@ -31,7 +31,7 @@ OPTIONS = AnalyzeOptions(
 )
 
 Place = tuple[str, Finding]
-"""A call's name, and a sentence in it."""
+"""What a sentence's call is called and when it was said there, and the sentence."""
 
 
 def rehearse(acts: Sequence[OwnAct], calls: Sequence[Path]) -> None:
@@ -43,7 +43,7 @@ def rehearse(acts: Sequence[OwnAct], calls: Sequence[Path]) -> None:
     engine = _engine()
     heads = engine.own_acts.of(acts)
     found = [
-        (name, finding)
+        (f"{name} {_when(record, finding)}".rstrip(), finding)
         for name, record in _records(calls)
         for finding in engine.read(record.utterances, acts).findings
     ]
@@ -98,6 +98,11 @@ def _read(path: Path) -> Iterator[tuple[str, CallRecord]]:
         yield "/".join((record.recording.uri or path.name).split("/")[-2:]), record
 
 
+def _when(record: CallRecord, finding: Finding) -> str:
+    timed = record.metrics.timing is not Timing.NONE
+    return clock(finding.sentence.start) if timed else ""
+
+
 def _show(act: str, found: Sequence[Place]) -> None:
     shown = [(finding.probabilities.get(act, 0.0), name, finding) for name, finding in found]
     likely = sorted(
@@ -109,8 +114,7 @@ def _show(act: str, found: Sequence[Place]) -> None:
     click.echo(f"  fires in {count} of {read} sentences of the agent")
     for probability, name, finding in likely[:SHOWN]:
         mark = "*" if probability >= FOUND else " "
-        at = clock(finding.sentence.start)
-        click.echo(f"  {mark} {probability:4.0%}  {name} {at}  {finding.sentence.text}")
+        click.echo(f"  {mark} {probability:4.0%}  {name}  {finding.sentence.text}")
 
 
 def _trial(head: OwnHead) -> str:

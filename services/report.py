@@ -15,7 +15,9 @@ from callscope.types import (
     Evidence,
     Outcome,
     Polarity,
+    Recording,
     Role,
+    Timing,
     Utterance,
 )
 
@@ -45,7 +47,7 @@ def report(record: CallRecord, console: Console) -> None:
     _headline(record, console)
     _section("Dialogue", console)
     for utterance in record.utterances:
-        console.print(_said(utterance))
+        console.print(_said(utterance, record.metrics.timing))
     _section("Conversation", console)
     _conversation(record, console)
     _section("Behaviors", console)
@@ -60,8 +62,10 @@ def report(record: CallRecord, console: Console) -> None:
     _review(record, console)
 
 
-def clock(seconds: float) -> str:
-    """Seconds as mm:ss; hours grow into the minutes, as players show them."""
+def clock(seconds: float | None) -> str:
+    """Seconds as mm:ss, hours grown into the minutes as players show them; "-" for none."""
+    if seconds is None:
+        return "-"
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes:02d}:{rest:02d}"
 
@@ -72,8 +76,7 @@ def _headline(record: CallRecord, console: Console) -> None:
     console.print(
         Text.assemble(
             (name, "bold"),
-            f"  {clock(recording.duration)}  {recording.channels} channel(s)"
-            f"  {recording.sample_rate / 1000:g} kHz {recording.codec}"
+            f"  {clock(recording.duration)}  {_medium(recording)}"
             f"  language {record.language or '-'}  rubric {rubric.id} {rubric.version}",
         )
     )
@@ -83,15 +86,23 @@ def _headline(record: CallRecord, console: Console) -> None:
     console.print(Text.assemble("Overall ", (score, "bold"), (failed, _BAD)))
 
 
+def _medium(recording: Recording) -> str:
+    if recording.sample_rate is None:
+        return "text"
+    return (
+        f"{recording.channels} channel(s)  {recording.sample_rate / 1000:g} kHz {recording.codec}"
+    )
+
+
 def _section(title: str, console: Console) -> None:
     console.print()
     console.rule(title, align="left", characters="─")
 
 
-def _said(utterance: Utterance) -> Text:
+def _said(utterance: Utterance, timing: Timing) -> Text:
     role = utterance.role.value.capitalize()
     return Text.assemble(
-        (f"{clock(utterance.start)}  ", "dim"),
+        ("" if timing is Timing.NONE else f"{clock(utterance.start)}  ", "dim"),
         (f"{role:<9} ", _ROLE_STYLE.get(utterance.role, "dim")),
         utterance.text,
         style="italic" if utterance.backchannel else "",
@@ -109,17 +120,20 @@ def _conversation(record: CallRecord, console: Console) -> None:
             clock(each.talk),
             _percent(each.talk_share),
             _number(each.words_per_minute, "{:.0f}"),
-            f"{each.longest_monologue:.0f} s",
+            _number(each.longest_monologue, "{:.0f} s"),
             _number(each.response_latency, "{:.1f} s"),
-            str(each.interruptions),
-            str(each.backchannels),
+            _number(each.interruptions, "{}"),
+            _number(each.backchannels, "{}"),
         )
     console.print(table)
+    if metrics.timing is Timing.NONE:
+        console.print("The conversation was sent without times.", style="dim")
+        return
     holds = ", ".join(f"{clock(hold.start)}-{clock(hold.end)}" for hold in metrics.holds)
     console.print(
-        f"Silence {metrics.silence:.0f} s ({metrics.silence_share:.0%})"
-        f"  hold {metrics.hold:.0f} s{f' ({holds})' if holds else ''}"
-        f"  overtalk {metrics.overtalk:.1f} s",
+        f"Silence {_number(metrics.silence, '{:.0f} s')} ({_percent(metrics.silence_share)})"
+        f"  hold {_number(metrics.hold, '{:.0f} s')}{f' ({holds})' if holds else ''}"
+        f"  overtalk {_number(metrics.overtalk, '{:.1f} s')}",
         highlight=False,
     )
 
@@ -172,10 +186,10 @@ def _not_required(disclosures: Iterable[DisclosureResult], console: Console) -> 
 
 def _grouped(evidence: Iterable[Evidence]) -> Iterable[tuple[Evidence, str]]:
     """Each quote once, with everything it is evidence of."""
-    labels: dict[tuple[float, float, str, Polarity], list[str]] = {}
-    first: dict[tuple[float, float, str, Polarity], Evidence] = {}
+    labels: dict[tuple[object, ...], list[str]] = {}
+    first: dict[tuple[object, ...], Evidence] = {}
     for each in evidence:
-        place = (each.start, each.end, each.quote, each.polarity)
+        place = (each.utterance, each.start, each.end, each.quote, each.polarity)
         first.setdefault(place, each)
         labels.setdefault(place, []).append(_words(each.label))
     return [(first[place], ", ".join(names)) for place, names in labels.items()]
@@ -186,9 +200,8 @@ def _because(explanation: str, evidence: Iterable[Evidence], console: Console) -
         console.print(Padding(Text(explanation), (0, 0, 0, 2), expand=False))
     for each, labels in _grouped(evidence):
         mark, style = _MARK.get(each.polarity, _MISSED_MARK)
-        quote = Text.assemble(
-            (f"{mark} {clock(each.start)} ", style), f"“{each.quote}”", (f"  {labels}", "dim")
-        )
+        when = "" if each.start is None else f"{clock(each.start)} "
+        quote = Text.assemble((f"{mark} {when}", style), f"“{each.quote}”", (f"  {labels}", "dim"))
         console.print(Padding(quote, (0, 0, 0, 4), expand=False))
 
 

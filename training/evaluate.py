@@ -36,7 +36,16 @@ from training.heads import contexts
 from training.network import Network, Pair, tokenizer
 from training.train import ENCODER, THREADS
 
-__all__ = ["EMPATHY", "QUESTION", "REFLECTION", "ActFinder", "main", "of_file", "of_items"]
+__all__ = [
+    "EMPATHY",
+    "QUESTION",
+    "REFLECTION",
+    "ActFinder",
+    "main",
+    "of_file",
+    "of_items",
+    "of_table",
+]
 
 EMPATHY = (
     AgentAct.EMOTIONAL_ACKNOWLEDGEMENT,
@@ -61,7 +70,8 @@ def main(arguments: list[str] | None = None) -> None:
         finder = ActFinder.of(models, options.model or SHIPPED)
         figures = of_file(finder, options.data, options.held_out)
     else:
-        figures = _field(options, models)
+        part = options.part if options.held_out else None
+        figures = of_table(models, options.task, options.model, options.data, part, options.encoder)
     print(json.dumps({"task": options.task, "data": options.data.name, **figures}, indent=2))
 
 
@@ -178,20 +188,26 @@ def _measures(truth: Sequence[bool] | npt.NDArray[np.bool_], values: Floats) -> 
     return {name: round(value, 4) for name, value in figures.items()}
 
 
-def _field(options: argparse.Namespace, models: ModelStore) -> Figures:
-    task = field.FIELD[options.task]
-    folder = models.locate(options.encoder).folder
-    network = Network(folder, task.outputs)
-    network.load_state_dict(torch.load(options.model, weights_only=True)["network"])
-    table = field.read(task, options.data)
-    rows = [i for i in range(len(table.pairs)) if not options.held_out or table.held_out[i]]
+def of_table(
+    models: ModelStore, task: str, model: Path, data: Path, part: int | None, encoder: str = ENCODER
+) -> Figures:
+    """The metrics of a trained network on a table of the field, or on one part of it."""
+    columns = field.FIELD[task]
+    folder = models.locate(encoder).folder
+    network = Network(folder, columns.outputs, len(columns.marks))
+    network.load_state_dict(torch.load(model, weights_only=True)["network"])
+    table = field.read(columns, data)
+    rows = [i for i, place in enumerate(table.part.tolist()) if part in (None, place)]
     pairs = [table.pairs[i] for i in rows]
-    logits = loop.predict(network, tokenizer(folder), pairs, task.lengths)
-    parts = torch.split(logits, [len(values) for values in task.labels.values()], dim=1)
-    columns = table.targets[rows].T
-    each = zip(task.labels, parts, columns, strict=True)
+    logits = loop.predict(network, tokenizer(folder), pairs, columns.lengths)
+    each = zip(
+        columns.labels,
+        torch.split(logits, [len(values) for values in columns.labels.values()], dim=1),
+        table.targets[rows].T,
+        strict=True,
+    )
     return {"items": len(rows)} | {
-        label: _class_measures(part, column.numpy()) for label, part, column in each
+        label: _class_measures(logits, column.numpy()) for label, logits, column in each
     }
 
 
@@ -217,6 +233,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="by default, of acts, what ships")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--held-out", action="store_true", help="only rows not trained on")
+    parser.add_argument("--part", type=int, default=0, help="which fifth was held out")
     parser.add_argument("--models", type=Path, default=Path(".models"))
     parser.add_argument("--encoder", default=ENCODER, help="of epitome and annomi")
     options = parser.parse_args(arguments)

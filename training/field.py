@@ -8,30 +8,37 @@ and of what kind their questions and reflections are.
 
 import csv
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from training.network import Lengths, Pair
+from training.network import Lengths, Pair, Span
 
 __all__ = ["FIELD", "Table", "Task", "balanced_loss", "read"]
 
 LEVELS = ("0", "1", "2")
 TEMPER = 0.5  # how far rare classes are favored; 1 aims at equal recall, 0 at accuracy
-HELD_OUT = 5  # one group in so many is held out
+PARTS = 5  # of these, one is held out
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A table's columns: the two texts, what may not be split, and the labels with their values."""
+    """A table's columns, and how it is learned.
 
-    before: str
+    `before` is what was said before, or the columns of which the first that the table has is read;
+    `group` is what may not be split. `labels` go with their values, `marks` are columns that hold
+    the parts of the text on which a label rests, each ended by `|`.
+    """
+
+    before: tuple[str, ...]
     text: str
     group: str
     labels: dict[str, tuple[str, ...]]
     lengths: Lengths
+    epochs: int
+    marks: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> int:
@@ -41,14 +48,16 @@ class Task:
 
 FIELD: dict[str, Task] = {
     "epitome": Task(
-        "seeker_post",
+        ("seeker_post",),
         "response_post",
         "sp_id",
         {"ER": LEVELS, "IP": LEVELS, "EX": LEVELS},
-        Lengths(48, 88),
+        Lengths(40, 104),
+        4,
+        ("ER_rat", "IP_rat", "EX_rat"),
     ),
     "annomi": Task(
-        "prev_client",
+        ("prev_turns", "prev_client"),
         "text",
         "transcript_id",
         {
@@ -56,18 +65,19 @@ FIELD: dict[str, Task] = {
             "question": ("none", "open", "closed"),
             "reflection": ("none", "simple", "complex"),
         },
-        Lengths(48, 80),
+        Lengths(40, 64),
+        3,
     ),
 }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """`targets` is (pairs, labels), the place of each label's value; `held_out` says which rows."""
+    """`targets` is (pairs, labels), the place of each label's value; `part` is (pairs,)."""
 
     pairs: list[Pair]
     targets: torch.Tensor
-    held_out: torch.Tensor
+    part: torch.Tensor
 
 
 def read(task: Task, path: Path) -> Table:
@@ -79,18 +89,29 @@ def read(task: Task, path: Path) -> Table:
     """
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
+    before = next((column for column in task.before if rows and column in rows[0]), task.before[-1])
     return Table(
-        [Pair(row[task.before], row[task.text]) for row in rows],
+        [Pair(row[before], row[task.text], _marks(row, task)) for row in rows],
         torch.tensor(
             [[values.index(row[label]) for label, values in task.labels.items()] for row in rows]
         ),
-        torch.tensor([_held_out(row[task.group]) for row in rows]),
+        torch.tensor([_part(row[task.group]) for row in rows]),
     )
 
 
-def _held_out(group: str) -> bool:
-    """By the group's name, so that one post or dialogue is never on both sides."""
-    return hashlib.sha256(group.encode()).digest()[0] % HELD_OUT == 0
+def _marks(row: Mapping[str, str], task: Task) -> tuple[tuple[Span, ...], ...]:
+    """Where the parts are in the text; those that are not there word for word are left out."""
+    text = row[task.text]
+    parts = [[part.strip() for part in row.get(c, "").split("|")] for c in task.marks]
+    return tuple(
+        tuple((text.find(p), text.find(p) + len(p)) for p in each if p and p in text)
+        for each in parts
+    )
+
+
+def _part(group: str) -> int:
+    """By the group's name, so that one post or dialogue is never in two parts."""
+    return hashlib.sha256(group.encode()).digest()[0] % PARTS
 
 
 def balanced_loss(

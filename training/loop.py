@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from training.network import Lengths, Network, Pair, collate
+from training.network import Lengths, Network, Pair, collate, marking_loss
 
 __all__ = ["Data", "Recipe", "predict", "run"]
 
@@ -39,7 +39,7 @@ class Recipe:
 
     epochs: int
     rate: float  # of the encoder
-    layer_rate: float  # of the linear layer
+    layer_rate: float  # of the linear layers
     batch: int
     lengths: Lengths
     seed: int
@@ -65,9 +65,10 @@ def run(
             group["lr"] = group["peak"] * _share(step, len(plan))
         torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout, the same after a resume
         pairs, targets = data.batch(plan[step])
+        batch = collate(pairs, tokens, recipe.lengths)
         with torch.autocast("cpu", torch.bfloat16):
-            logits = network(collate(pairs, tokens, recipe.lengths))
-        value = loss(logits.float(), targets)
+            found = network(batch)
+        value = loss(found.logits.float(), targets) + marking_loss(found.marked.float(), batch)
         optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -79,7 +80,12 @@ def run(
             print(f"step {step}/{len(plan)}  loss {recent:.4f}  {elapsed:.0f} s", flush=True)
         if elapsed > 60 * minutes:
             break
-    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+    state = {
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+        "steps": len(plan),
+    }
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     torch.save(state, checkpoint)
     return step == len(plan)
@@ -91,7 +97,7 @@ def predict(network: Network, tokens: Any, pairs: Sequence[Pair], lengths: Lengt
     network.eval()
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].text) + len(pairs[i].before))
     parts = [
-        network(collate([pairs[i] for i in chosen], tokens, lengths)).float()
+        network(collate([pairs[i] for i in chosen], tokens, lengths)).logits.float()
         for chosen in _chunks(order, 64)
     ]
     logits = torch.cat(parts)
@@ -99,11 +105,11 @@ def predict(network: Network, tokens: Any, pairs: Sequence[Pair], lengths: Lengt
 
 
 def _optimizer(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
-    own = set(network.layer.parameters())
-    others = [p for p in network.parameters() if p.requires_grad and p not in own]
+    own = [*network.layer.parameters(), *network.marker.parameters()]
+    others = [each for each in network.encoder.parameters() if each.requires_grad]
     groups = [
         {"params": others, "peak": recipe.rate, "weight_decay": 0.01},
-        {"params": list(own), "peak": recipe.layer_rate, "weight_decay": 0.01},
+        {"params": own, "peak": recipe.layer_rate, "weight_decay": 0.01},
     ]
     return torch.optim.AdamW(groups, lr=0.0)
 

@@ -1,7 +1,9 @@
-"""The network for the field's tables: an encoder that reads a pair of texts, and a linear layer.
+"""The network for the field's tables: an encoder that reads a pair of texts, and linear layers.
 
-The layer sees the first token's state, the mean state of the text, and the hand-made features,
-which carry the form of an act where punctuation is missing.
+One layer marks the words of the text on which a label rests, where the table says which those are
+(Sharma et al., EMNLP 2020). The other decides: it sees the first token's state, the mean state of
+the text, the hand-made features, which carry the form of an act where punctuation is missing, and
+how much was marked.
 """
 
 from collections.abc import Sequence
@@ -16,19 +18,25 @@ from torch import nn
 from services.score.encoder import load
 from services.score.features import HAND_FEATURES, Context, hand_features
 
-__all__ = ["Lengths", "Network", "Pair", "collate", "tokenizer"]
+__all__ = ["Lengths", "Network", "Output", "Pair", "Span", "collate", "marking_loss", "tokenizer"]
 
 DROPOUT = 0.1
 
 Batch = dict[str, torch.Tensor]
+Span = tuple[int, int]
+"""First character, and the one after the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """`before` is what the other one said, "" for none; `text` is judged."""
+    """`before` is what the other one said, "" for none; `text` is judged.
+
+    `marks` are, for each label that has them, the parts of the text on which it rests.
+    """
 
     before: str
     text: str
+    marks: tuple[tuple[Span, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +47,48 @@ class Lengths:
     text: int
 
 
-class Network(nn.Module):
-    """Encoder, pooling and a linear layer; `outputs` logits for each pair."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """`logits` is (pairs, outputs), `marked` (pairs, tokens, marks): that a token is marked."""
 
-    def __init__(self, folder: Path, outputs: int) -> None:
+    logits: torch.Tensor
+    marked: torch.Tensor
+
+
+class Network(nn.Module):
+    """Encoder, pooling and linear layers; `outputs` logits for each pair, `marks` a token."""
+
+    def __init__(self, folder: Path, outputs: int, marks: int = 0) -> None:
         super().__init__()
         _, self.encoder = load(folder)
+        self.encoder.embeddings.requires_grad_(False)  # half of all weights
         self.dropout = nn.Dropout(DROPOUT)
         self.norm = nn.BatchNorm1d(HAND_FEATURES, affine=False)
         width = self.encoder.config.hidden_size
-        self.layer = nn.Linear(2 * width + HAND_FEATURES, outputs)
+        self.marker = nn.Linear(width, marks) if marks else _Nothing()
+        self.layer = nn.Linear(2 * width + HAND_FEATURES + 2 * marks, outputs)
 
-    def forward(self, batch: Batch) -> torch.Tensor:
-        """Logits, (pairs, outputs)."""
-        pooled = self.dropout(_pool(self.encoder, batch))
-        logits: torch.Tensor = self.layer(torch.cat([pooled, self.norm(batch["hand"])], dim=1))
-        return logits
+    def forward(self, batch: Batch) -> Output:
+        """What is found in every pair."""
+        tokens = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
+        states = self.encoder(**tokens).last_hidden_state.float()  # (pairs, tokens, width)
+        judged = _judged(batch).unsqueeze(-1)
+        marked = self.marker(self.dropout(states))
+        seen = marked.sigmoid() * judged
+        parts = [
+            self.dropout(torch.cat([states[:, 0], _mean(states, judged)], dim=1)),
+            self.norm(batch["hand"]),
+            seen.amax(dim=1),
+            _mean(marked.sigmoid(), judged),
+        ]
+        return Output(self.layer(torch.cat(parts, dim=1)), marked)
+
+
+class _Nothing(nn.Module):
+    """Marks of a table that has none."""
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        return states[..., :0]
 
 
 def tokenizer(folder: Path) -> Any:
@@ -63,35 +97,57 @@ def tokenizer(folder: Path) -> Any:
 
 
 def collate(pairs: Sequence[Pair], tokens: Any, most: Lengths) -> Batch:
-    """A batch: token ids of both halves, padded, and the hand-made features."""
-    before = [ids[-most.before :] for ids in _ids(tokens, [pair.before for pair in pairs])]
-    text = [ids[: most.text] for ids in _ids(tokens, [pair.text for pair in pairs])]
+    """A batch: token ids of both halves, padded, hand-made features, and what is marked."""
+    before = [ids[-most.before :] for ids in _ids(tokens, [pair.before for pair in pairs])[0]]
+    texts, places = _ids(tokens, [pair.text for pair in pairs])
+    text = [ids[: most.text] for ids in texts]
     first, end = tokens.cls_token_id, tokens.sep_token_id
     rows = [[first, *b, end, *t, end] for b, t in zip(before, text, strict=True)]
     shape = len(rows), max(map(len, rows))
     ids, mask, kinds = (np.zeros(shape, dtype=np.int64) for _ in range(3))
-    for place, (row, judged) in enumerate(zip(rows, text, strict=True)):
+    marks = np.zeros((*shape, max(len(pair.marks) for pair in pairs)), dtype=np.float32)
+    for place, (row, judged, pair) in enumerate(zip(rows, text, pairs, strict=True)):
+        begun = len(row) - len(judged) - 1
         ids[place, : len(row)] = row
         mask[place, : len(row)] = 1
-        kinds[place, len(row) - len(judged) - 1 : len(row)] = 1
+        kinds[place, begun : len(row)] = 1
+        for label, spans in enumerate(pair.marks):
+            for token, span in enumerate(places[place][: len(judged)], start=begun):
+                marks[place, token, label] = any(_overlap(span, each) for each in spans)
     hand = [[*hand_features(pair.text, Context(pair.before)).values()] for pair in pairs]
     return {
         "input_ids": torch.from_numpy(ids),
         "attention_mask": torch.from_numpy(mask),
         "token_type_ids": torch.from_numpy(kinds),
         "hand": torch.tensor(hand, dtype=torch.float32),
+        "marks": torch.from_numpy(marks),
     }
 
 
-def _pool(encoder: nn.Module, batch: Batch) -> torch.Tensor:
-    """The first token's state and the mean state of the judged text: (pairs, 2 x width)."""
-    tokens = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
-    states = encoder(**tokens).last_hidden_state.float()  # (pairs, tokens, width)
-    judged = (batch["token_type_ids"] * batch["attention_mask"]).unsqueeze(-1).float()
-    mean = (states * judged).sum(dim=1) / judged.sum(dim=1)
-    return torch.cat([states[:, 0], mean], dim=1)
+def marking_loss(marked: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Cross-entropy of the marks of the judged text's tokens, the mean over tokens and marks."""
+    if not marked.shape[-1]:
+        return marked.sum()
+    losses = nn.functional.binary_cross_entropy_with_logits(
+        marked, batch["marks"], reduction="none"
+    )
+    return losses[_judged(batch) > 0].mean()
 
 
-def _ids(tokens: Any, texts: list[str]) -> list[list[int]]:
-    ids: list[list[int]] = tokens(texts, add_special_tokens=False, verbose=False)["input_ids"]
-    return ids
+def _judged(batch: Batch) -> torch.Tensor:
+    """Which tokens are of the judged text: (pairs, tokens)."""
+    return (batch["token_type_ids"] * batch["attention_mask"]).float()
+
+
+def _mean(values: torch.Tensor, judged: torch.Tensor) -> torch.Tensor:
+    return (values * judged).sum(dim=1) / judged.sum(dim=1)
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def _ids(tokens: Any, texts: list[str]) -> tuple[list[list[int]], list[list[Span]]]:
+    """Of every text its tokens, and which characters they are."""
+    found = tokens(texts, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    return found["input_ids"], found["offset_mapping"]

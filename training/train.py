@@ -18,12 +18,11 @@ from training import field, loop
 from training.loop import Data, Recipe
 from training.network import Network, tokenizer
 
-__all__ = ["ENCODER", "THREADS", "main"]
+__all__ = ["BUILD", "ENCODER", "THREADS", "finished", "main"]
 
 ENCODER = "minilm-l6"
 BUILD = Path("build/training")
 THREADS = 1  # threads that wait for each other on shared cores cost more than they give
-EPOCHS = 3
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -33,9 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
     task = field.FIELD[options.task]
     folder = ModelStore(options.models).locate(options.encoder).folder
     torch.manual_seed(options.seed)
-    network = Network(folder, task.outputs)
-    data = _learned(field.read(task, options.data), options.all)
-    recipe = Recipe(EPOCHS, 1e-4, 1e-3, 32, task.lengths, options.seed)
+    network = Network(folder, task.outputs, len(task.marks))
+    data = _learned(field.read(task, options.data), None if options.all else options.part)
+    recipe = Recipe(task.epochs, 1e-4, 1e-3, 32, task.lengths, options.seed)
     objective = field.balanced_loss(task, data.targets)
     checkpoint = options.out or BUILD / f"{options.task}-{options.seed}.pt"
     minutes = options.minutes
@@ -43,8 +42,14 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{checkpoint}: {'done' if done else 'not done yet; run the same command again'}")
 
 
-def _learned(table: field.Table, everything: bool) -> Data:
-    kept = [i for i in range(len(table.pairs)) if everything or not table.held_out[i]]
+def finished(checkpoint: Path) -> bool:
+    """Whether a run has taken all its steps."""
+    kept = torch.load(checkpoint, weights_only=True)
+    return bool(kept["step"] == kept["steps"])
+
+
+def _learned(table: field.Table, left_out: int | None) -> Data:
+    kept = [i for i, part in enumerate(table.part.tolist()) if part != left_out]
     return Data([table.pairs[i] for i in kept], table.targets[kept])
 
 
@@ -53,6 +58,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--task", choices=list(field.FIELD), required=True)
     parser.add_argument("--data", type=Path, required=True, help="the table, as CSV")
     parser.add_argument("--all", action="store_true", help="learn from the held out rows too")
+    parser.add_argument("--part", type=int, default=0, help="which fifth is held out")
     parser.add_argument("--models", type=Path, default=Path(".models"))
     parser.add_argument("--encoder", default=ENCODER, help="any encoder of the model store")
     parser.add_argument("--seed", type=int, default=1)

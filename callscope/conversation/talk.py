@@ -14,10 +14,11 @@ from callscope.types import (
     ParticipantMetrics,
     Role,
     Span,
+    Timing,
     Utterance,
 )
 
-__all__ = ["measure"]
+__all__ = ["count", "measure"]
 
 LONG_SILENCE = 3.0
 """Seconds of silence from which it is listed."""
@@ -56,6 +57,37 @@ def measure(
             for each in utterances
             if each.backchannel
         ),
+    )
+
+
+def count(utterances: Sequence[Utterance], roles: Iterable[Role]) -> Metrics:
+    """Count a conversation of which no times are known: its words, and nothing else."""
+    present = {each.role for each in utterances} | set(roles)
+    return Metrics(
+        participants=tuple(
+            ParticipantMetrics(
+                role=role,
+                talk=None,
+                talk_share=None,
+                words=sum(len(each.words) for each in utterances if each.role is role),
+                words_per_minute=None,
+                longest_monologue=None,
+                response_latency=None,
+                interruptions=None,
+                backchannels=None,
+            )
+            for role in Role
+            if role in present
+        ),
+        silence=None,
+        silence_share=None,
+        hold=None,
+        overtalk=None,
+        long_silences=(),
+        holds=(),
+        interruptions=(),
+        backchannels=(),
+        timing=Timing.NONE,
     )
 
 

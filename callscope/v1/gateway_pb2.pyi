@@ -179,7 +179,7 @@ class Note(_message.Message):
     def __init__(self, source: _Optional[str] = ..., fact: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class SubmitCallRequest(_message.Message):
-    __slots__ = ("uri", "options", "metadata", "started_at", "idempotency_key", "lane", "external_id", "file_name", "notes")
+    __slots__ = ("uri", "transcript", "vcon", "options", "metadata", "started_at", "idempotency_key", "lane", "external_id", "file_name", "notes")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +188,8 @@ class SubmitCallRequest(_message.Message):
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     URI_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    VCON_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -197,6 +199,8 @@ class SubmitCallRequest(_message.Message):
     FILE_NAME_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
     uri: str
+    transcript: _types_pb2.TextConversation
+    vcon: str
     options: CallOptions
     metadata: _containers.ScalarMap[str, str]
     started_at: str
@@ -205,7 +209,7 @@ class SubmitCallRequest(_message.Message):
     external_id: str
     file_name: str
     notes: _containers.RepeatedCompositeFieldContainer[Note]
-    def __init__(self, uri: _Optional[str] = ..., options: _Optional[_Union[CallOptions, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., started_at: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., lane: _Optional[_Union[Lane, str]] = ..., external_id: _Optional[str] = ..., file_name: _Optional[str] = ..., notes: _Optional[_Iterable[_Union[Note, _Mapping]]] = ...) -> None: ...
+    def __init__(self, uri: _Optional[str] = ..., transcript: _Optional[_Union[_types_pb2.TextConversation, _Mapping]] = ..., vcon: _Optional[str] = ..., options: _Optional[_Union[CallOptions, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., started_at: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., lane: _Optional[_Union[Lane, str]] = ..., external_id: _Optional[str] = ..., file_name: _Optional[str] = ..., notes: _Optional[_Iterable[_Union[Note, _Mapping]]] = ...) -> None: ...
 
 class SubmitCallResponse(_message.Message):
     __slots__ = ("call",)
@@ -852,3 +856,35 @@ class GetClipResponse(_message.Message):
     content: bytes
     media_type: str
     def __init__(self, content: _Optional[bytes] = ..., media_type: _Optional[str] = ...) -> None: ...
+
+class ListAuditRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "subject")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    subject: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., subject: _Optional[str] = ...) -> None: ...
+
+class ListAuditResponse(_message.Message):
+    __slots__ = ("entries", "next_page_token")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[AuditEntry]
+    next_page_token: str
+    def __init__(self, entries: _Optional[_Iterable[_Union[AuditEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class AuditEntry(_message.Message):
+    __slots__ = ("id", "at", "actor", "action", "subject")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    at: _timestamp_pb2.Timestamp
+    actor: str
+    action: str
+    subject: str
+    def __init__(self, id: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., action: _Optional[str] = ..., subject: _Optional[str] = ...) -> None: ...

@@ -185,6 +185,11 @@ class GatewayStub:
                 request_serializer=callscope_dot_v1_dot_gateway__pb2.ExportRecordsRequest.SerializeToString,
                 response_deserializer=callscope_dot_v1_dot_gateway__pb2.ExportRecordsResponse.FromString,
                 _registered_method=True)
+        self.ListAudit = channel.unary_unary(
+                '/callscope.v1.Gateway/ListAudit',
+                request_serializer=callscope_dot_v1_dot_gateway__pb2.ListAuditRequest.SerializeToString,
+                response_deserializer=callscope_dot_v1_dot_gateway__pb2.ListAuditResponse.FromString,
+                _registered_method=True)
         self.GetRetention = channel.unary_unary(
                 '/callscope.v1.Gateway/GetRetention',
                 request_serializer=callscope_dot_v1_dot_gateway__pb2.GetRetentionRequest.SerializeToString,
@@ -202,7 +207,8 @@ class GatewayServicer:
     """
 
     def SubmitCall(self, request, context):
-        """Takes in a recording by URI. The answer comes when the recording is accepted durably.
+        """Takes in a recording by URI, a conversation as text, or a vCon. The answer comes when it is
+        accepted durably.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -412,6 +418,13 @@ class GatewayServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAudit(self, request, context):
+        """Lists who did what, latest first; for admins.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetRetention(self, request, context):
         """Says how long calls are kept.
         """
@@ -578,6 +591,11 @@ def add_GatewayServicer_to_server(servicer, server):
                     servicer.ExportRecords,
                     request_deserializer=callscope_dot_v1_dot_gateway__pb2.ExportRecordsRequest.FromString,
                     response_serializer=callscope_dot_v1_dot_gateway__pb2.ExportRecordsResponse.SerializeToString,
+            ),
+            'ListAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAudit,
+                    request_deserializer=callscope_dot_v1_dot_gateway__pb2.ListAuditRequest.FromString,
+                    response_serializer=callscope_dot_v1_dot_gateway__pb2.ListAuditResponse.SerializeToString,
             ),
             'GetRetention': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRetention,
@@ -1401,6 +1419,33 @@ class Gateway:
             '/callscope.v1.Gateway/ExportRecords',
             callscope_dot_v1_dot_gateway__pb2.ExportRecordsRequest.SerializeToString,
             callscope_dot_v1_dot_gateway__pb2.ExportRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/callscope.v1.Gateway/ListAudit',
+            callscope_dot_v1_dot_gateway__pb2.ListAuditRequest.SerializeToString,
+            callscope_dot_v1_dot_gateway__pb2.ListAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

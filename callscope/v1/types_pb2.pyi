@@ -44,6 +44,14 @@ class ChannelLayout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CHANNEL_LAYOUT_UNSPECIFIED: _ClassVar[ChannelLayout]
     CHANNEL_LAYOUT_MONO: _ClassVar[ChannelLayout]
     CHANNEL_LAYOUT_TWO_PARTY: _ClassVar[ChannelLayout]
+    CHANNEL_LAYOUT_NONE: _ClassVar[ChannelLayout]
+
+class Timing(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TIMING_UNSPECIFIED: _ClassVar[Timing]
+    TIMING_WORDS: _ClassVar[Timing]
+    TIMING_UTTERANCES: _ClassVar[Timing]
+    TIMING_NONE: _ClassVar[Timing]
 
 class ChannelFinding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -75,6 +83,11 @@ DISCLOSURE_STATUS_NOT_REQUIRED: DisclosureStatus
 CHANNEL_LAYOUT_UNSPECIFIED: ChannelLayout
 CHANNEL_LAYOUT_MONO: ChannelLayout
 CHANNEL_LAYOUT_TWO_PARTY: ChannelLayout
+CHANNEL_LAYOUT_NONE: ChannelLayout
+TIMING_UNSPECIFIED: Timing
+TIMING_WORDS: Timing
+TIMING_UTTERANCES: Timing
+TIMING_NONE: Timing
 CHANNEL_FINDING_UNSPECIFIED: ChannelFinding
 CHANNEL_FINDING_DEAD: ChannelFinding
 CHANNEL_FINDING_DUPLICATED: ChannelFinding
@@ -173,6 +186,38 @@ class Transcript(_message.Message):
     model: ModelInfo
     duration: float
     def __init__(self, language: _Optional[str] = ..., language_probability: _Optional[float] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., duration: _Optional[float] = ...) -> None: ...
+
+class TextParticipant(_message.Message):
+    __slots__ = ("speaker", "role", "bot")
+    SPEAKER_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    BOT_FIELD_NUMBER: _ClassVar[int]
+    speaker: str
+    role: Role
+    bot: bool
+    def __init__(self, speaker: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., bot: _Optional[bool] = ...) -> None: ...
+
+class TextUtterance(_message.Message):
+    __slots__ = ("speaker", "text", "start", "end")
+    SPEAKER_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    speaker: str
+    text: str
+    start: float
+    end: float
+    def __init__(self, speaker: _Optional[str] = ..., text: _Optional[str] = ..., start: _Optional[float] = ..., end: _Optional[float] = ...) -> None: ...
+
+class TextConversation(_message.Message):
+    __slots__ = ("utterances", "participants", "language")
+    UTTERANCES_FIELD_NUMBER: _ClassVar[int]
+    PARTICIPANTS_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    utterances: _containers.RepeatedCompositeFieldContainer[TextUtterance]
+    participants: _containers.RepeatedCompositeFieldContainer[TextParticipant]
+    language: str
+    def __init__(self, utterances: _Optional[_Iterable[_Union[TextUtterance, _Mapping]]] = ..., participants: _Optional[_Iterable[_Union[TextParticipant, _Mapping]]] = ..., language: _Optional[str] = ...) -> None: ...
 
 class Turn(_message.Message):
     __slots__ = ("speaker", "start", "end", "channel")
@@ -279,7 +324,7 @@ class ParticipantMetrics(_message.Message):
     def __init__(self, role: _Optional[_Union[Role, str]] = ..., talk: _Optional[float] = ..., talk_share: _Optional[float] = ..., words: _Optional[int] = ..., words_per_minute: _Optional[float] = ..., longest_monologue: _Optional[float] = ..., response_latency: _Optional[float] = ..., interruptions: _Optional[int] = ..., backchannels: _Optional[int] = ...) -> None: ...
 
 class Metrics(_message.Message):
-    __slots__ = ("participants", "silence", "silence_share", "hold", "overtalk", "long_silences", "holds", "interruptions", "backchannels")
+    __slots__ = ("participants", "silence", "silence_share", "hold", "overtalk", "long_silences", "holds", "interruptions", "backchannels", "timing")
     PARTICIPANTS_FIELD_NUMBER: _ClassVar[int]
     SILENCE_FIELD_NUMBER: _ClassVar[int]
     SILENCE_SHARE_FIELD_NUMBER: _ClassVar[int]
@@ -289,6 +334,7 @@ class Metrics(_message.Message):
     HOLDS_FIELD_NUMBER: _ClassVar[int]
     INTERRUPTIONS_FIELD_NUMBER: _ClassVar[int]
     BACKCHANNELS_FIELD_NUMBER: _ClassVar[int]
+    TIMING_FIELD_NUMBER: _ClassVar[int]
     participants: _containers.RepeatedCompositeFieldContainer[ParticipantMetrics]
     silence: float
     silence_share: float
@@ -298,7 +344,8 @@ class Metrics(_message.Message):
     holds: _containers.RepeatedCompositeFieldContainer[Span]
     interruptions: _containers.RepeatedCompositeFieldContainer[Interruption]
     backchannels: _containers.RepeatedCompositeFieldContainer[Backchannel]
-    def __init__(self, participants: _Optional[_Iterable[_Union[ParticipantMetrics, _Mapping]]] = ..., silence: _Optional[float] = ..., silence_share: _Optional[float] = ..., hold: _Optional[float] = ..., overtalk: _Optional[float] = ..., long_silences: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., holds: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., interruptions: _Optional[_Iterable[_Union[Interruption, _Mapping]]] = ..., backchannels: _Optional[_Iterable[_Union[Backchannel, _Mapping]]] = ...) -> None: ...
+    timing: Timing
+    def __init__(self, participants: _Optional[_Iterable[_Union[ParticipantMetrics, _Mapping]]] = ..., silence: _Optional[float] = ..., silence_share: _Optional[float] = ..., hold: _Optional[float] = ..., overtalk: _Optional[float] = ..., long_silences: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., holds: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., interruptions: _Optional[_Iterable[_Union[Interruption, _Mapping]]] = ..., backchannels: _Optional[_Iterable[_Union[Backchannel, _Mapping]]] = ..., timing: _Optional[_Union[Timing, str]] = ...) -> None: ...
 
 class Evidence(_message.Message):
     __slots__ = ("utterance", "start", "end", "quote", "label", "probability", "polarity")
@@ -417,16 +464,18 @@ class Scorecard(_message.Message):
     def __init__(self, rubric: _Optional[_Union[RubricRef, _Mapping]] = ..., behaviors: _Optional[_Iterable[_Union[BehaviorScore, _Mapping]]] = ..., disclosures: _Optional[_Iterable[_Union[DisclosureResult, _Mapping]]] = ..., overall: _Optional[_Union[OverallScore, _Mapping]] = ..., review: _Optional[_Union[Review, _Mapping]] = ..., models: _Optional[_Iterable[_Union[ModelInfo, _Mapping]]] = ...) -> None: ...
 
 class Participant(_message.Message):
-    __slots__ = ("speaker", "role", "role_confidence", "channel")
+    __slots__ = ("speaker", "role", "role_confidence", "channel", "bot")
     SPEAKER_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     ROLE_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    BOT_FIELD_NUMBER: _ClassVar[int]
     speaker: str
     role: Role
     role_confidence: float
     channel: int
-    def __init__(self, speaker: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., role_confidence: _Optional[float] = ..., channel: _Optional[int] = ...) -> None: ...
+    bot: bool
+    def __init__(self, speaker: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., role_confidence: _Optional[float] = ..., channel: _Optional[int] = ..., bot: _Optional[bool] = ...) -> None: ...
 
 class Provenance(_message.Message):
     __slots__ = ("software_version", "models", "rubric", "audio_sha256")

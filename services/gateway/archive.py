@@ -9,7 +9,10 @@ from typing import TypeVar
 
 from callscope.wire import MESSAGES, from_proto, to_proto
 
-__all__ = ["pack", "unpack"]
+__all__ = ["TEXT", "pack", "unpack"]
+
+TEXT = "text"
+"""The artifact that a call begins with where it was sent as text, named as a stage is."""
 
 T = TypeVar("T")
 

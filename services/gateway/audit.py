@@ -11,11 +11,13 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from services.gateway.access import Caller, Permission
 from services.gateway.call import new_id
 from services.gateway.database import transaction
+from services.gateway.pages import checked_limit, cursor, cut
 from services.gateway.tables import AuditRow
 
-__all__ = ["Action", "Entry", "entries", "note"]
+__all__ = ["Action", "AuditDesk", "Entry", "entries", "note"]
 
 
 class Action(StrEnum):
@@ -38,6 +40,7 @@ class Action(StrEnum):
 class Entry:
     """Something that was done, to the call or key with the id `subject`."""
 
+    id: str
     tenant: str
     actor: str
     action: str
@@ -66,13 +69,49 @@ def note(session: Session, tenant: str, actor: str, action: Action, subject: str
     session.add(row)
 
 
-def entries(engine: sa.Engine, tenant: str, limit: int, subject: str | None = None) -> list[Entry]:
-    """A tenant's trail, the latest first; raises `Unavailable` as the ledger does."""
+def entries(
+    engine: sa.Engine,
+    tenant: str,
+    limit: int,
+    subject: str | None = None,
+    before: str | None = None,
+) -> list[Entry]:
+    """A tenant's trail, the latest first; raises `Unavailable` as the ledger does.
+
+    Args:
+        engine: the database.
+        tenant: whose trail.
+        limit: at most so many.
+        subject: only what was done to that.
+        before: only entries before the one of that id.
+    """
     query = sa.select(AuditRow).filter_by(tenant=tenant).order_by(AuditRow.id.desc()).limit(limit)
     if subject is not None:
         query = query.filter_by(subject=subject)
+    if before is not None:
+        query = query.where(AuditRow.id < before)
     with transaction(engine) as session:
         return [
-            Entry(row.tenant, row.actor, row.action, row.subject, row.at)
+            Entry(row.id, row.tenant, row.actor, row.action, row.subject, row.at)
             for row in session.scalars(query)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditDesk:
+    """The trail for those who may read it. Blocking."""
+
+    engine: sa.Engine
+
+    def page(
+        self, caller: Caller, limit: int | None, token: str | None, subject: str | None = None
+    ) -> tuple[list[Entry], str | None]:
+        """The caller's tenant's trail, the latest first, and the next page's token.
+
+        Raises:
+            Forbidden: the caller may not manage.
+            InvalidInput: a limit out of range, or a token that no page gave.
+        """
+        caller.require(Permission.MANAGE)
+        limit = checked_limit(limit)
+        return cut(entries(self.engine, caller.tenant, limit + 1, subject, cursor(token)), limit)

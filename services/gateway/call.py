@@ -8,12 +8,21 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
-from callscope.errors import CallNotFound, CallscopeError
+from callscope.errors import AudioNotFound, CallNotFound, CallscopeError
 from callscope.pipeline import AnalyzeOptions
 from callscope.types import Recording
 from services.gateway.texts import Note
 
-__all__ = ["Call", "CallStatus", "Lane", "Problem", "arrived_at", "checked_id", "new_id"]
+__all__ = [
+    "Call",
+    "CallStatus",
+    "Lane",
+    "Problem",
+    "arrived_at",
+    "checked_id",
+    "new_id",
+    "no_recording",
+]
 
 
 class CallStatus(StrEnum):
@@ -76,6 +85,19 @@ class Call:
     notes: tuple[Note, ...] = ()
     stage: str | None = None
     progress: float = 0.0  # share of the whole work, 0 to 1
+
+
+def no_recording(call: Call) -> AudioNotFound:
+    """The error for asking to hear a call that cannot be heard."""
+    if call.recording.is_text:
+        return AudioNotFound(
+            f"call {call.id} was sent as text: there is no recording of it",
+            remedy="Transcript and record are there.",
+        )
+    return AudioNotFound(
+        f"the audio of call {call.id} has been erased",
+        remedy="Transcript and record are still there.",
+    )
 
 
 def new_id() -> str:

@@ -5,15 +5,16 @@ import contextlib
 import io
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from callscope.clip import clip
 from callscope.diff import RecordDiff, diff
 from callscope.errors import CallNotFound, DeadlineExceeded, NotFound, Unavailable
-from callscope.types import CallRecord
+from callscope.types import CallRecord, TextConversation
 from services.gateway import metrics
 from services.gateway.access import Caller, Permission
 from services.gateway.call import Call, CallStatus
-from services.gateway.clips import ClipRequest, StoredFile
+from services.gateway.clips import Booths, ClipRequest, StoredFile
 from services.gateway.deadletters import DeadLetters
 from services.gateway.erasure import Eraser
 from services.gateway.intake import Intake
@@ -73,6 +74,7 @@ class Calls:
     recover_soon: Callable[[], None]
     idle_seconds: float
     shared_sources: bool
+    booths: Booths
 
     async def upload(
         self,
@@ -111,9 +113,25 @@ class Calls:
         only the folder there that has its tenant's name.
         """
         caller.require(Permission.SEND)
-        anywhere = caller.key_id is None or self.shared_sources
-        folder = None if anywhere else caller.tenant
+        folder = self._folder(caller)
         return self.intake.copy(caller.tenant, uri, submission, checked_key(key), folder)
+
+    def _folder(self, caller: Caller) -> str | None:
+        anywhere = caller.key_id is None or self.shared_sources
+        return None if anywhere else caller.tenant
+
+    def read(
+        self, caller: Caller, text: TextConversation, submission: Submission, key: str | None
+    ) -> Call:
+        """Take in a conversation that is sent as text; raises as `Intake.read`."""
+        caller.require(Permission.SEND)
+        return self.intake.read(caller.tenant, text, submission, checked_key(key))
+
+    def unpack(self, caller: Caller, vcon: Any, submission: Submission, key: str | None) -> Call:
+        """Take in the call in a vCon; raises as `Intake.unpack`."""
+        caller.require(Permission.SEND)
+        folder = self._folder(caller)
+        return self.intake.unpack(caller.tenant, vcon, submission, checked_key(key), folder)
 
     def get(self, caller: Caller, call_id: str) -> Call:
         """Where the call stands.
@@ -261,12 +279,14 @@ class Calls:
             CallNotFound: the caller's tenant has no call of that id.
             NotReady: evidence or one voice is asked for, and the call is not done.
             InvalidInput, NotFound, UnknownChannel: as `ClipRequest.section` and `clip`.
+            Overloaded: too many clips are asked for at once.
         """
         audio = self.audio(caller, call_id)
         record = self.record(caller, call_id) if wanted.needs_record else None
         section = wanted.section(record)
         file = io.BufferedReader(StoredFile(audio.read, audio.size), _BLOCK)
-        return clip(file, section, wanted.format)
+        with self.booths.place():
+            return clip(file, section, wanted.format)
 
     def delete(self, caller: Caller, call_id: str) -> None:
         """Remove audio, transcript and every version of the record, and stop the analysis.

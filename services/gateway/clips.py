@@ -1,6 +1,8 @@
 """Which seconds of a call somebody wants to hear, and of whom."""
 
+import contextlib
 import io
+import threading
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -8,14 +10,45 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from callscope.clip import MAX_SECONDS, ClipFormat, Section
-from callscope.errors import InvalidInput, NotFound
+from callscope.errors import InvalidInput, NotFound, Overloaded
 from callscope.types import CallRecord, Evidence, Role
 from services.gateway.query import Id
 from services.gateway.submission import Checked
 
-__all__ = ["ClipRequest", "StoredFile", "Voice"]
+__all__ = ["Booths", "ClipRequest", "StoredFile", "Voice"]
 
 Second = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Booths:
+    """Places in which clips are cut: decoding takes a core, and calls want some too.
+
+    Args:
+        places: clips at a time; eight times as many may wait.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._places = threading.BoundedSemaphore(places)
+        self._room = threading.BoundedSemaphore(places * 9)
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Wait for a place, and have it for the block.
+
+        Raises:
+            Overloaded: too many wait already.
+        """
+        if not self._room.acquire(blocking=False):
+            raise Overloaded(
+                "too many clips are asked for at once",
+                remedy="Ask again in a moment, or raise CALLSCOPE_GATEWAY_CLIP_CONCURRENT.",
+                retry_after=1,
+            )
+        try:
+            with self._places:
+                yield
+        finally:
+            self._room.release()
 
 
 class Voice(StrEnum):
@@ -79,6 +112,8 @@ class ClipRequest(Checked):
         else:
             assert record is not None  # noqa: S101 - as `needs_record` says
             found = self._evidence(record)
+            assert found.start is not None  # noqa: S101 - who has audio has times
+            assert found.end is not None  # noqa: S101
             start, end = found.start - self.context, found.end + self.context
             end = min(end, max(0.0, start) + MAX_SECONDS)
         channel = None

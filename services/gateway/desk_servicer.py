@@ -178,6 +178,30 @@ class DeskServicer(gateway_pb2_grpc.GatewayServicer):
                 for at in range(0, len(piece), _MAX_CHUNK):
                     yield pb.ExportRecordsResponse(chunk=piece[at : at + _MAX_CHUNK])
 
+    async def ListAudit(  # noqa: N802
+        self, request: pb.ListAuditRequest, context: Context
+    ) -> pb.ListAuditResponse:
+        """A page of the audit trail."""
+        caller = await self._caller(context)
+        found, token = await asyncio.to_thread(
+            self._desks.audit.page,
+            caller,
+            _limit(request),
+            _given(request, "page_token"),
+            _given(request, "subject"),
+        )
+        entries = [
+            pb.AuditEntry(
+                id=each.id,
+                at=_stamp(each.at),
+                actor=each.actor,
+                action=each.action,
+                subject=each.subject,
+            )
+            for each in found
+        ]
+        return pb.ListAuditResponse(entries=entries, next_page_token=token)
+
     async def GetRetention(  # noqa: N802
         self, _: pb.GetRetentionRequest, context: Context
     ) -> pb.GetRetentionResponse:

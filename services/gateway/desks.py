@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.gateway.audit import AuditDesk
 from services.gateway.erasure import RetentionDesk
 from services.gateway.exports.desk import Exports
 from services.gateway.inbound.desk import InboundDesk
@@ -18,3 +19,4 @@ class Desks:
     webhooks: Registry
     exports: Exports
     retention: RetentionDesk
+    audit: AuditDesk

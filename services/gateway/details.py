@@ -1,6 +1,7 @@
 """A table of call details: a CSV with a row for each recording, found by a key column."""
 
 import csv
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Self
@@ -8,10 +9,13 @@ from typing import Self
 from callscope.errors import InvalidInput
 from services.gateway.facts import Said, Source
 
-__all__ = ["Details"]
+__all__ = ["Details", "DetailsFolder"]
 
 _DELIMITERS = ",;\t|"
+_LONGEST = 300  # characters of a note
 _Row = Mapping[str, str]
+_State = tuple[int, int, int]
+"""Of a file: when it was written, its size, its inode."""
 
 
 class Details:
@@ -52,6 +56,42 @@ class Details:
                     return Said.unreadable(Source.DETAILS, "several rows that differ")
                 return Said(Source.DETAILS, row)
         return Said.unreadable(Source.DETAILS, "no row for this recording")
+
+
+class DetailsFolder:
+    """A table for each tenant, `<tenant>.csv`, read anew when it has changed. Thread-safe.
+
+    Args:
+        folder: where the tables are.
+        key: the column that names recordings.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self._folder = folder
+        self._key = key
+        self._lock = threading.Lock()
+        self._read: dict[str, tuple[_State, Details | str]] = {}
+
+    def of(self, tenant: str, name: str) -> Said | None:
+        """What the tenant's table says of the recording of that name; None without a table."""
+        path = self._folder / f"{tenant}.csv"  # tenants' names are safe in paths
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        state = (found.st_mtime_ns, found.st_size, found.st_ino)
+        with self._lock:
+            if tenant not in self._read or self._read[tenant][0] != state:
+                self._read[tenant] = (state, self._load(path))
+            table = self._read[tenant][1]
+        return Said.unreadable(Source.DETAILS, table) if isinstance(table, str) else table.of(name)
+
+    def _load(self, path: Path) -> Details | str:
+        """The table, or why there is none: that never costs a recording."""
+        try:
+            return Details.load(path, self._key)
+        except InvalidInput as error:
+            return error.message.replace(f"{path}", path.name)[:_LONGEST]
 
 
 def _read(head: str, rest: Iterator[str], key: str, path: Path) -> Iterator[tuple[str, _Row]]:

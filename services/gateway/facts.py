@@ -8,7 +8,7 @@ on the call: it is neither guessed nor silently dropped, and it never costs the 
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.errors import HeaderParseError
@@ -147,11 +147,18 @@ class FactReader:
 
     pattern: NamePattern | None
     clock: Clock
+    tables: Callable[[str, str], Said | None] = lambda _tenant, _name: None
+    """What a tenant's table of call details says of a file; None where it has no table."""
 
-    def complete(self, submission: Submission, said: Sequence[Said] = ()) -> Submission:
-        """The submission with what its file's name and these sources say."""
-        if self.pattern is not None and submission.file_name is not None:
-            said = [*said, self.pattern.read(submission.file_name)]
+    def complete(
+        self, tenant: str, submission: Submission, said: Sequence[Said] = ()
+    ) -> Submission:
+        """The submission with what the table, its file's name and these sources say."""
+        name = submission.file_name
+        if name is not None and (told := self.tables(tenant, name)) is not None:
+            said = [*said, told]
+        if self.pattern is not None and name is not None:
+            said = [*said, self.pattern.read(name)]
         return combine(submission, said, self.clock) if said else submission
 
 

@@ -1,20 +1,31 @@
 """How a recording becomes an accepted call.
 
 The bytes go to a file of their own while they are hashed; then the headers are looked into, the
-recording is put into the store, the call is entered in the database, and the work is enqueued: in
-this order, each step durable, so that after a crash at any point every trace of the recording can
-be removed (`Intake.recover`), or the call is there and will be completed (`Workflows.recover`).
+recording is put into the store, and the call is entered in the database. The file's name is durable
+before the store has the recording, and file and store are before the call is entered: so after a
+crash at any point every trace of the recording can be removed (`Intake.recover`), or the call is
+there and will be completed. Only then is the work enqueued, for which no sender waits (`Handover`).
 """
 
+import hashlib
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import unquote
 
 from callscope.audio import AudioLimits, AudioReader, probe
-from callscope.errors import Conflict, DeadlineExceeded, Unavailable, UnknownChannel
+from callscope.errors import (
+    Conflict,
+    DeadlineExceeded,
+    InvalidAudio,
+    InvalidInput,
+    Unavailable,
+    UnknownChannel,
+)
 from callscope.pipeline import AnalyzeOptions, RubricSource
-from callscope.types import AudioSource, MediaInfo
+from callscope.types import AudioSource, MediaInfo, TextConversation
+from callscope.vcon_reading import read_vcon
 from services.gateway import metrics
 from services.gateway.call import Call, new_id
 from services.gateway.facts import FactReader, Said, Source
@@ -23,7 +34,7 @@ from services.gateway.store import BlobStore, Inbox, Incoming
 from services.gateway.submission import Submission
 from services.gateway.texts import sound_file_name
 
-__all__ = ["Intake"]
+__all__ = ["NOTHING", "Intake", "Promised"]
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20  # bytes copied at a time
@@ -33,6 +44,24 @@ _OWN_ID = (
     "Rescore that call to analyze it otherwise, or give this one an external_id of its own if it "
     "is another call."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """What a sender says of a recording's bytes.
+
+    Attributes:
+        hashes: their digests, by `hashlib`'s names.
+        channels: how many channels they hold, should they hold `agent_channel`.
+        agent_channel: the agent's, in a recording with so many.
+    """
+
+    hashes: Mapping[str, bytes] = field(default_factory=dict)
+    channels: int | None = None
+    agent_channel: int | None = None
+
+
+NOTHING = Promised()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +77,7 @@ class Intake:
         default_rubric: for calls that name none.
         facts: how file names are read.
         check_rubric: raises what is wrong with a rubric.
-        enqueue: hands a call to the workflow; doing so twice is doing it once.
+        enqueue: has a call enqueued, sooner or later, without keeping anybody waiting.
     """
 
     inbox: Inbox
@@ -72,6 +101,7 @@ class Intake:
         submission: Submission,
         key: str | None,
         folder: str | None = None,
+        promised: Promised = NOTHING,
     ) -> Call:
         """Accept the recording at `uri`; its bytes are copied, so that they cannot change later.
 
@@ -81,6 +111,7 @@ class Intake:
             submission: what the sender says of it.
             key: the idempotency key.
             folder: the folder of each root and bucket that it must lie in; None for anywhere.
+            promised: what its sender says of the bytes.
 
         Raises:
             ForbiddenUri, AudioNotFound, Unavailable: as `AudioReader.open`.
@@ -88,13 +119,14 @@ class Intake:
         """
         if submission.file_name is None:
             submission = submission.model_copy(update={"file_name": _name_in(uri)})
-        submission = self.facts.complete(submission)
+        submission = self.facts.complete(tenant, submission)
         options = self._options(submission)
         audio = AudioSource(uri=uri)
         with self.reader.open(audio, folder) as source, self.begin(tenant) as incoming:
             while block := source.read(_BLOCK):
                 incoming.write(block)
-            return self._accept(incoming, submission, options, key)
+            incoming.seal()
+            return self._accept(incoming, submission, options, key, promised)
 
     def accept(
         self,
@@ -102,6 +134,7 @@ class Intake:
         submission: Submission,
         key: str | None,
         said: Sequence[Said] = (),
+        promised: Promised = NOTHING,
     ) -> Call:
         """Accept what has arrived: when this returns, the call is durable and will be analyzed.
 
@@ -110,6 +143,7 @@ class Intake:
             submission: what its sender asks for.
             key: the idempotency key.
             said: what is known of it besides.
+            promised: what its sender says of the bytes.
 
         Raises:
             InvalidAudio, AudioTooLarge, AudioTooLong: no recording that can be analyzed.
@@ -119,8 +153,70 @@ class Intake:
                 not everything is as it was.
             Unavailable: disk, store or database fail.
         """
-        submission = self.facts.complete(submission, said)
-        return self._accept(incoming, submission, self._options(submission), key)
+        incoming.seal()  # which goes on while the rubric is asked for and the headers looked into
+        submission = self.facts.complete(incoming.tenant, submission, said)
+        return self._accept(incoming, submission, self._options(submission), key, promised)
+
+    def unpack(
+        self,
+        tenant: str,
+        vcon: Any,
+        submission: Submission,
+        key: str | None,
+        folder: str | None,
+        said: Sequence[Said] = (),
+    ) -> Call:
+        """Accept the call in a vCon; what that says counts where the submission says nothing.
+
+        Args:
+            tenant: whose it will be.
+            vcon: its JSON text, or the objects it is made of.
+            submission: what its sender says of it besides.
+            key: the idempotency key.
+            folder: as in `copy`, for a recording that is linked.
+            said: as in `accept`, for one that is not.
+
+        Raises:
+            InvalidInput: no vCon, or of a kind that cannot be read.
+            CallscopeError: as `copy`, `read` and `accept`.
+        """
+        sent = read_vcon(vcon)
+        submission = submission.with_facts(
+            sent.metadata, started_at=sent.started_at, external_id=sent.uuid
+        )
+        if sent.text is not None:
+            return self.read(tenant, sent.text, submission, key, said)
+        audio = sent.audio
+        assert audio is not None  # noqa: S101 - as `read_vcon` says
+        promised = Promised(audio.hashes, audio.channels, audio.agent_channel)
+        if audio.uri is not None:
+            return self.copy(tenant, audio.uri, submission, key, folder, promised)
+        submission = submission.with_facts({}, file_name=sound_file_name(audio.file_name))
+        with self.begin(tenant) as incoming:
+            incoming.write(audio.data or b"")
+            return self.accept(incoming, submission, key, said, promised)
+
+    def read(
+        self,
+        tenant: str,
+        text: TextConversation,
+        submission: Submission,
+        key: str | None,
+        said: Sequence[Said] = (),
+    ) -> Call:
+        """Accept a conversation that is sent as text.
+
+        Raises:
+            CallscopeError: as `accept`, and `InvalidInput` for what can be asked of audio only.
+        """
+        _check_audible(submission)
+        text = replace(text, language=text.language or submission.language)
+        submission = self.facts.complete(tenant, submission, said)
+        options = self._options(submission)
+        new = replace(_described(tenant, submission, options, key), text=text)
+        if (known := self._known(new)) is not None:
+            return known
+        return self._enter(new)
 
     def check(self, rubric: RubricSource | None) -> None:
         """Refuse a rubric that cannot be used, where the score service can say so in time.
@@ -149,38 +245,41 @@ class Intake:
         return options
 
     def _accept(
-        self, incoming: Incoming, submission: Submission, options: AnalyzeOptions, key: str | None
+        self,
+        incoming: Incoming,
+        submission: Submission,
+        options: AnalyzeOptions,
+        key: str | None,
+        promised: Promised,
     ) -> Call:
-        incoming.seal()
-        new = NewCall(
-            id=incoming.id,
-            tenant=incoming.tenant,
-            lane=submission.lane,
-            blob=_blob_key(incoming.tenant, incoming.id),
-            media=self._probe(incoming, options.agent_channel),
-            options=options,
-            metadata=submission.metadata,
-            started_at=submission.started_at,
-            idempotency_key=key,
-            external_id=submission.external_id,
-            notes=submission.notes,
-        )
+        _check_hashes(incoming, promised)
+        blob = _blob_key(incoming.tenant, incoming.id)
+        media = self._probe(incoming, options.agent_channel)
+        if options.agent_channel is None and media.channels == promised.channels:
+            options = replace(options, agent_channel=promised.agent_channel)
+        described = _described(incoming.tenant, submission, options, key)
+        new = replace(described, id=incoming.id, blob=blob, media=media)
         if (known := self._known(new)) is not None:
             return known
-        self.store.keep(incoming.path, new.blob)
+        self.store.keep(incoming.path, blob)
         try:
-            added = self.ledger.add(new)
+            incoming.settle()
+            call = self._enter(new)
         except BaseException:
-            self.store.remove(new.blob)
+            self.store.remove(blob)
             raise
-        if not added:
-            self.store.remove(new.blob)
+        if call.id != new.id:
+            self.store.remove(blob)
+        return call
+
+    def _enter(self, new: NewCall) -> Call:
+        """The call, entered and enqueued, or the one that was sent before and is this one."""
+        if (call := self.ledger.add(new)) is None:
             if (known := self._known(new)) is None:  # deleted in this very moment
                 raise Unavailable("the call could not be entered; send it again", retry_after=1)
             return known
-        call = self.ledger.get(new.tenant, new.id)
         metrics.RECEIVED.labels(call.lane).inc()
-        metrics.RECEIVED_AUDIO.labels(call.lane).inc(call.recording.duration)
+        metrics.RECEIVED_AUDIO.labels(call.lane).inc(call.recording.duration or 0.0)
         for note in new.notes:
             metrics.FACTS_UNREAD.labels(_known_source(note.source)).inc()
         self.enqueue(call)
@@ -207,13 +306,63 @@ class Intake:
         if new.external_id is not None:
             before = ledger.by_external_id(new.tenant, new.external_id)
             return before and _same(new, before, "the external id is that of call {}", _NEW_ID)
-        before = ledger.by_recording(new.tenant, new.media.sha256)
+        before = ledger.by_recording(new.tenant, new.sha256)
         return before and _same(new, before, "the recording is that of call {}", _OWN_ID)
+
+
+def _check_hashes(incoming: Incoming, promised: Promised) -> None:
+    """Refuse bytes that are others than their sender says.
+
+    Raises:
+        InvalidAudio: a digest differs.
+    """
+    for name, wanted in promised.hashes.items():
+        digest = hashlib.new(name)
+        with incoming.reading() as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+        found = digest.digest()
+        if found != wanted:
+            raise InvalidAudio(
+                f"the recording's {name} is not the one that was promised",
+                remedy="Send the recording that the hash was made of, or its own hash.",
+            )
+
+
+def _described(
+    tenant: str, submission: Submission, options: AnalyzeOptions, key: str | None
+) -> NewCall:
+    """A call as its sender describes it, without what was said in it."""
+    return NewCall(
+        id=new_id(),
+        tenant=tenant,
+        lane=submission.lane,
+        options=options,
+        metadata=submission.metadata,
+        started_at=submission.started_at,
+        idempotency_key=key,
+        external_id=submission.external_id,
+        notes=submission.notes,
+    )
+
+
+def _check_audible(submission: Submission) -> None:
+    """Refuse for a text what can be asked of audio only.
+
+    Raises:
+        InvalidInput: naming it.
+    """
+    for name in ("agent_channel", "hotwords", "min_speakers", "max_speakers", "transcribe_model"):
+        if getattr(submission, name) not in (None, ()):
+            raise InvalidInput(
+                f"{name}: the conversation is sent as text, and nothing is listened to",
+                remedy=f"Leave {name} out; participants have roles.",
+            )
 
 
 def _same(new: NewCall, before: Call, how: str, remedy: str) -> Call:
     for what, same in {
-        "recording": before.recording.sha256 == new.media.sha256,
+        "recording": before.recording.sha256 == new.sha256,
         "external id": new.external_id in (None, before.external_id),
         "options": before.options == new.options,
         "metadata": before.recording.metadata == new.metadata,

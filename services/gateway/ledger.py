@@ -4,21 +4,23 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
-from callscope.errors import AudioNotFound, CallNotFound, NotFound, NotReady
+from callscope.errors import CallNotFound, NotFound, NotReady
 from callscope.pipeline import AnalyzeOptions
-from callscope.types import CallRecord, MediaInfo, Recording
-from services.gateway.archive import unpack
-from services.gateway.call import Call, CallStatus, Lane, Problem, checked_id
+from callscope.transcripts import digest
+from callscope.types import CallRecord, MediaInfo, Recording, TextConversation
+from services.gateway.archive import TEXT, pack, unpack
+from services.gateway.call import Call, CallStatus, Lane, Problem, checked_id, no_recording
 from services.gateway.database import transaction
 from services.gateway.index import facets
-from services.gateway.listing import page_of_calls
+from services.gateway.listing import read_page
 from services.gateway.query import PageQuery
-from services.gateway.tables import CallRow, RecordRow
+from services.gateway.tables import ArtifactRow, CallRow, RecordRow
 from services.gateway.texts import Note
 
 __all__ = ["Ledger", "NewCall", "Version", "checked_call", "to_call"]
@@ -28,30 +30,40 @@ _OPTIONS = TypeAdapter(AnalyzeOptions)
 
 @dataclass(frozen=True, slots=True)
 class NewCall:
-    """What is known of a call when it is accepted; `blob` is the store's key of the audio.
+    """What is known of a call when it is accepted.
 
-    A tenant has one call of each `identity`: the sender's id of the call or, without one, the
-    recording itself.
+    Either there is audio, `blob` its key in the store and `media` its facts, or `text`. A tenant
+    has one call of each `identity`: the sender's id of the call or, without one, the recording
+    itself.
     """
 
     id: str
     tenant: str
     lane: Lane
-    blob: str
-    media: MediaInfo
     options: AnalyzeOptions
     metadata: Mapping[str, str]
     started_at: str | None
     idempotency_key: str | None
     external_id: str | None = None
     notes: tuple[Note, ...] = ()
+    blob: str | None = None
+    media: MediaInfo | None = None
+    text: TextConversation | None = None
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the recording, or of what was said."""
+        if self.media is not None:
+            return self.media.sha256
+        assert self.text is not None  # noqa: S101 - one of the two is there
+        return digest(self.text)
 
     @property
     def identity(self) -> str:
         """What makes it this call and no other of its tenant's."""
         if self.external_id is not None:
             return f"id:{self.external_id}"
-        return f"sha256:{self.media.sha256}"
+        return f"sha256:{self.sha256}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +90,8 @@ class Ledger:
         self._engine = engine
         self._uri = uri
 
-    def add(self, new: NewCall) -> bool:
-        """Enter an accepted call; False where its tenant has used its key, or has it already."""
+    def add(self, new: NewCall) -> Call | None:
+        """Enter an accepted call; None where its tenant has used its key, or has it already."""
         now = datetime.now(UTC)
         row = CallRow(
             id=new.id,
@@ -91,7 +103,7 @@ class Ledger:
             external_id=new.external_id,
             identity=new.identity,
             blob=new.blob,
-            **asdict(new.media),
+            **_about(new),
             started_at=new.started_at,
             facts=dict(new.metadata),
             notes=[note.model_dump() for note in new.notes],
@@ -101,11 +113,19 @@ class Ledger:
             **facets(new.metadata, new.started_at, now),
         )
         try:
+            call = to_call(row, self._uri)
             with transaction(self._engine) as session:
                 session.add(row)
+                if new.text is not None:
+                    session.flush()  # the call's row first, which this one refers to
+                    session.add(
+                        ArtifactRow(
+                            call_id=new.id, stage=TEXT, content=pack(new.text), created_at=now
+                        )
+                    )
         except sa.exc.IntegrityError:
-            return False
-        return True
+            return None
+        return call
 
     def get(self, tenant: str, call_id: str) -> Call:
         """The call.
@@ -127,16 +147,13 @@ class Ledger:
 
         Raises:
             CallNotFound: as `get`.
-            AudioNotFound: the audio has been erased.
+            AudioNotFound: the audio has been erased, or there never was any.
         """
         with transaction(self._engine) as session:
-            blob = checked_call(session, tenant, call_id).blob
-        if blob is None:
-            raise AudioNotFound(
-                f"the audio of call {call_id} has been erased",
-                remedy="Transcript and record are still there.",
-            )
-        return blob
+            row = checked_call(session, tenant, call_id)
+            if row.blob is None:
+                raise no_recording(to_call(row, self._uri))
+            return row.blob
 
     def by_key(self, tenant: str, idempotency_key: str) -> Call | None:
         """The call that was sent with this key, if one was."""
@@ -152,9 +169,8 @@ class Ledger:
 
     def page(self, tenant: str, page: PageQuery) -> list[Call]:
         """The calls of the page, newest first, and one more where there is one."""
-        query = page_of_calls(tenant, page, self._engine.dialect.name)
         with transaction(self._engine) as session:
-            return [to_call(row, self._uri) for row in session.scalars(query)]
+            return [to_call(row, self._uri) for row in read_page(session, tenant, page)]
 
     def record(self, tenant: str, call_id: str, version: int | None = None) -> CallRecord:
         """A version of a call's record, the newest where none is named.
@@ -203,16 +219,25 @@ class Ledger:
             return None if row is None else to_call(row, self._uri)
 
 
+def _about(new: NewCall) -> dict[str, Any]:
+    """The columns that describe a recording; of a text, see `CallRow`."""
+    if new.media is not None:
+        return asdict(new.media)
+    assert new.text is not None  # noqa: S101 - one of the two is there
+    nothing = {"sample_rate": 0, "channels": 0, "codec": ""}
+    return {"sha256": new.sha256, "duration": new.text.duration or 0.0, **nothing}
+
+
 def to_call(row: CallRow, uri: Callable[[str], str]) -> Call:
     """The call that a row keeps."""
     recording = Recording(
         id=row.id,
         uri=None if row.blob is None else uri(row.blob),
         sha256=row.sha256,
-        duration=row.duration,
-        sample_rate=row.sample_rate,
-        channels=row.channels,
-        codec=row.codec,
+        duration=row.duration or None,
+        sample_rate=row.sample_rate or None,
+        channels=row.channels or None,
+        codec=row.codec or None,
         started_at=row.started_at,
         metadata=row.facts,
     )

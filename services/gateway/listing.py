@@ -2,16 +2,18 @@
 
 The joins are such that every filter has an index to begin with, in the order of the list, and
 each call at most one row in every table. PostgreSQL chooses where to begin by what it has counted;
-SQLite is told.
+SQLite is told. One thing PostgreSQL is told as well: it knows about how many calls have the words
+of a search, and not what it costs to look into each call's words on the way down the list. So what
+few calls have is looked up in the index of words first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSQUERY
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from callscope.types import DisclosureStatus, Outcome
 from services.gateway.index import (
@@ -26,7 +28,11 @@ from services.gateway.query import CallQuery, PageQuery
 from services.gateway.tables import CallRow
 from services.gateway.words import fts5_query, mark, tsquery
 
-__all__ = ["matching_calls", "page_of_calls"]
+__all__ = ["FEW", "matching_calls", "page_of_calls", "read_page"]
+
+FEW = 5_000
+"""Calls with the words of a search, up to which PostgreSQL looks them up first: all of them take
+about as long as walking down the list to the 50th of so many."""
 
 _FEW_DAYS = 7  # of a time range that is looked up before anything else
 _MOST_DAYS = 40  # of a time range that a search is narrowed by
@@ -34,11 +40,31 @@ _FTS5 = sa.table("call_words", sa.column("rowid", sa.Integer), sa.column("call_w
 """SQLite's index over `TextRow`, filled by triggers; `rowid` is the place."""
 
 
-def page_of_calls(tenant: str, page: PageQuery, dialect: str) -> sa.Select[CallRow]:
+def read_page(session: Session, tenant: str, page: PageQuery) -> Sequence[CallRow]:
     """The tenant's calls on the page, and one more if there is one, newest first."""
+    dialect = session.get_bind().dialect.name
+    few = dialect == "postgresql" and _are_few(session, tenant, page.query)
+    return session.scalars(page_of_calls(tenant, page, dialect, words_first=few)).all()
+
+
+def page_of_calls(
+    tenant: str, page: PageQuery, dialect: str, *, words_first: bool = False
+) -> sa.Select[CallRow]:
+    """The statement for that; with `words_first`, PostgreSQL begins with the search."""
     # Found by indexes alone; the rows of those shown are fetched afterwards.
-    found = _found(tenant, page, dialect).subquery()
+    found = _found(tenant, page, dialect, words_first).subquery()
     return sa.select(CallRow).join(found, found.c.id == CallRow.id).order_by(found.c.rank.desc())
+
+
+def _are_few(session: Session, tenant: str, query: CallQuery) -> bool:
+    """Whether few calls have the words looked for, as far as PostgreSQL has counted."""
+    if query.wanted is None:
+        return False
+    plan = session.execute(
+        sa.text("EXPLAIN (FORMAT JSON) SELECT 1 FROM call_texts WHERE words @@ (:search)::tsquery"),
+        {"search": tsquery(query.wanted, list(_wanted_marks(tenant, query)))},
+    ).scalar_one()
+    return bool(plan[0]["Plan"]["Plan Rows"] <= FEW)
 
 
 def matching_calls(tenant: str, query: CallQuery, dialect: str) -> sa.Select[str]:
@@ -47,8 +73,8 @@ def matching_calls(tenant: str, query: CallQuery, dialect: str) -> sa.Select[str
     return sa.select(CallRow.id).select_from(source).where(*conditions)
 
 
-def _found(tenant: str, page: PageQuery, dialect: str) -> sa.Select[str, object]:
-    source, conditions, rank = _matching(tenant, page.query, dialect)
+def _found(tenant: str, page: PageQuery, dialect: str, words_first: bool) -> sa.Select[str, object]:
+    source, conditions, rank = _matching(tenant, page.query, dialect, words_first)
     if page.before is not None:
         by_place = rank is _FTS5.c.rowid
         conditions.append(rank < (_place(page.before) if by_place else page.before))
@@ -62,7 +88,7 @@ def _found(tenant: str, page: PageQuery, dialect: str) -> sa.Select[str, object]
 
 
 def _matching(
-    tenant: str, query: CallQuery, dialect: str
+    tenant: str, query: CallQuery, dialect: str, words_first: bool = False
 ) -> tuple[sa.FromClause, list[sa.ColumnElement[bool]], sa.SQLColumnExpression[Any]]:
     """Where to look, what to look for, and by which column the newest are first."""
     source: sa.FromClause = CallRow.__table__
@@ -77,13 +103,18 @@ def _matching(
         conditions += [BehaviorRow.tenant == tenant, *_behavior(query)]
     if query.wanted is None:
         return source, conditions, _order(query) if dialect == "sqlite" else CallRow.id
-    source = source.join(TextRow, TextRow.call_id == CallRow.id)
-    conditions.append(TextRow.tenant == tenant)
     marks = list(_wanted_marks(tenant, query))
     if dialect != "sqlite":
-        search = tsquery(query.wanted, marks)
-        conditions.append(TextRow.words.op("@@")(sa.cast(search, TSQUERY())))
-        return source, conditions, CallRow.id
+        wanted = sa.cast(tsquery(query.wanted, marks), TSQUERY())
+        searched = (TextRow.tenant == tenant, TextRow.words.op("@@")(wanted))
+        if words_first:
+            hits = sa.select(TextRow.call_id).where(*searched).cte("hits")
+            hits = hits.prefix_with("MATERIALIZED")
+            return source.join(hits, hits.c.call_id == CallRow.id), conditions, CallRow.id
+        source = source.join(TextRow, TextRow.call_id == CallRow.id)
+        return source, [*conditions, *searched], CallRow.id
+    source = source.join(TextRow, TextRow.call_id == CallRow.id)
+    conditions.append(TextRow.tenant == tenant)
     source = source.join(_FTS5, _FTS5.c.rowid == TextRow.place)
     search = fts5_query(query.wanted, marks)
     # SQLite looks for no index inside a CASE: FTS5 alone says which calls to look at, newest first.

@@ -11,16 +11,26 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from callscope.clip import ClipFormat
 from callscope.errors import InvalidInput
-from callscope.types import DisclosureStatus, Outcome
+from callscope.transcripts import checked
+from callscope.types import DisclosureStatus, Outcome, TextConversation
 from callscope.v1 import gateway_pb2 as pb
-from callscope.wire import to_proto
+from callscope.v1 import types_pb2
+from callscope.wire import from_proto, to_proto
 from services.gateway.call import CallStatus
 from services.gateway.clips import ClipRequest, Voice
 from services.gateway.ledger import Version
 from services.gateway.query import CallQuery
 from services.gateway.rescoring.order import Order, Rescoring, Source
 
-__all__ = ["to_clip", "to_order", "to_query", "to_rescoring", "to_timestamp", "to_version"]
+__all__ = [
+    "to_clip",
+    "to_order",
+    "to_query",
+    "to_rescoring",
+    "to_text",
+    "to_timestamp",
+    "to_version",
+]
 
 _ENUMS: Mapping[str, tuple[str, type[StrEnum]]] = {
     "voice": ("CLIP_VOICE_", Voice),
@@ -55,6 +65,18 @@ def to_clip(message: pb.GetClipRequest) -> ClipRequest:
     fields = {field.name: _value(message, field) for field, _ in message.ListFields()}
     fields.pop("id", None)
     return ClipRequest.read(fields)
+
+
+def to_text(message: types_pb2.TextConversation) -> TextConversation:
+    """The conversation that a message carries.
+
+    Raises:
+        InvalidInput: naming what cannot be right, and why.
+    """
+    try:
+        return checked(from_proto(TextConversation, message))
+    except ValueError as error:
+        raise InvalidInput(f"the transcript cannot be read: {error}") from None
 
 
 def to_order(message: pb.RescoringOrder) -> Order:

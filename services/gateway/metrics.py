@@ -15,7 +15,7 @@ from prometheus_client import Counter, Histogram
 
 from callscope.errors import Unavailable
 from callscope.serving.metrics import Reading, Watched
-from callscope.types import CallRecord, Outcome, Role
+from callscope.types import CallRecord, Outcome, Role, Timing
 from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.submission import instant
 
@@ -181,12 +181,14 @@ def count_record(call: Call, record: CallRecord) -> None:
     CALL_SECONDS.labels(call.lane).observe((now - call.created_at).total_seconds())
     if call.recording.started_at is not None:
         began = instant(call.recording.started_at)
-        after = (now - began).total_seconds() - call.recording.duration
+        after = (now - began).total_seconds() - (call.recording.duration or 0.0)
         CALL_END_SECONDS.labels(call.lane).observe(max(0.0, after))
     for behavior in record.behaviors:
         BEHAVIORS.labels(behavior.outcome).inc()
         CONFIDENCE.observe(behavior.confidence)
     REVIEWS.labels("yes" if record.review.needed else "no").inc()
+    if record.metrics.timing is not Timing.WORDS:
+        return  # a text: nobody heard it
     for utterance in record.utterances:
         SPEECH.labels(utterance.role).inc(utterance.end - utterance.start)
     sure = [word.probability for each in record.utterances for word in each.words]

@@ -14,13 +14,13 @@ from callscope.serving.work import Context
 from callscope.v1 import gateway_pb2 as pb
 from callscope.v1 import gateway_pb2_grpc
 from callscope.vcon import to_vcon
-from callscope.wire import to_proto
+from callscope.wire import published, to_proto
 from services.gateway.access import Authenticate, Caller
 from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.calls import Calls
 from services.gateway.desk_servicer import DeskServicer
 from services.gateway.desks import Desks
-from services.gateway.messages import to_query, to_timestamp
+from services.gateway.messages import to_query, to_text, to_timestamp
 from services.gateway.reading_servicer import ReadingServicer
 from services.gateway.settings import GatewaySettings
 from services.gateway.submission import Submission
@@ -70,13 +70,20 @@ class GatewayServicer(ReadingServicer, DeskServicer):
     async def SubmitCall(  # noqa: N802
         self, request: pb.SubmitCallRequest, context: Context
     ) -> pb.SubmitCallResponse:
-        """Take in a recording by URI."""
+        """Take in a recording by URI, a text or a vCon."""
         caller = await self._caller(context)
-        key = _given(request, "idempotency_key")
-        call = await asyncio.to_thread(
-            self._calls.submit, caller, request.uri, _submission(request), key
-        )
+        call = await asyncio.to_thread(self._submit, caller, request)
         return pb.SubmitCallResponse(call=_message(call))
+
+    def _submit(self, caller: Caller, request: pb.SubmitCallRequest) -> Call:
+        submission, key = _submission(request), _given(request, "idempotency_key")
+        match request.WhichOneof("source"):
+            case "transcript":
+                return self._calls.read(caller, to_text(request.transcript), submission, key)
+            case "vcon":
+                return self._calls.unpack(caller, request.vcon, submission, key)
+            case _:
+                return self._calls.submit(caller, request.uri, submission, key)
 
     async def UploadCall(  # noqa: N802
         self, requests: AsyncIterator[pb.UploadCallRequest], context: Context
@@ -131,7 +138,7 @@ class GatewayServicer(ReadingServicer, DeskServicer):
         caller = await self._caller(context)
         version = _given(request, "version")
         record = await asyncio.to_thread(self._calls.record, caller, request.id, version)
-        return pb.GetRecordResponse(record=to_proto(record))
+        return pb.GetRecordResponse(record=published(record))
 
     async def GetVcon(  # noqa: N802
         self, request: pb.GetVconRequest, context: Context

@@ -117,6 +117,12 @@ class GatewaySettings(ServiceSettings):
         description="Calls judged again at the same time, beside those that come in; 0 leaves "
         "that to other gateways.",
     )
+    clip_concurrent: int = Field(
+        2,
+        ge=1,
+        description="Clips cut at the same time; eight times as many may wait, others are told to "
+        "come back.",
+    )
     default_rubric: str = Field("general", description="Rubric of calls that name none.")
     public_url: str = Field(
         "",
@@ -138,6 +144,15 @@ class GatewaySettings(ServiceSettings):
         None,
         description="Where clocks stood that wrote times without an offset, such as Europe/Berlin; "
         "empty does not read such times.",
+    )
+    details_dir: Path | None = Field(
+        None,
+        description="Folder with a table of call details for each tenant, TENANT.csv; read anew "
+        "when it changes. Empty for none.",
+    )
+    details_key: str = Field(
+        "file",
+        description="Its column with the recordings' paths, names, or names without ending.",
     )
     inbound_bucket: str | None = Field(
         None,
@@ -162,8 +177,10 @@ class GatewaySettings(ServiceSettings):
             ".au",
             ".wma",
             ".webm",
+            ".vcon",
         ),
-        description="What the names of inbound recordings end with, separated by commas.",
+        description="What the names of inbound recordings end with, separated by commas; with "
+        ".vtt, .srt or .txt transcripts are taken in as well.",
     )
     inbound_sidecar: Literal["if_present", "required"] = Field(
         "if_present",

@@ -3,12 +3,12 @@
 import time
 from dataclasses import dataclass
 
-from callscope import dialogue
-from callscope.pipeline import Diarizer, Scorer, StageProgress, Transcriber, assemble
+from callscope.pipeline import Diarizer, Scorer, StageProgress, Transcriber
 from callscope.serving.metrics import STAGE_SECONDS
-from callscope.types import AudioSource, Diarization, Scorecard, Transcript
+from callscope.types import AudioSource, Scorecard
 from services.gateway import metrics
 from services.gateway.call import Call, CallStatus, Problem
+from services.gateway.hearing import Heard, hear
 from services.gateway.journal import Journal
 from services.gateway.progress import DIALOGUE, DIARIZE, RECORD, SCORE, TRANSCRIBE
 
@@ -55,7 +55,7 @@ class Stages:
         call = self.journal.call(call_id)
         if self._lacks(call, SCORE):
             report(DIALOGUE, 0.0)
-            _, _, talk = self._conversation(call)
+            talk = self._conversation(call).conversation
             report(DIALOGUE, 1.0)
             made = self.scorer.score(
                 talk.utterances,
@@ -72,10 +72,9 @@ class Stages:
             return
         report(RECORD, 0.0)
         began = time.perf_counter()
-        # Built again rather than stored twice: it follows from the two results that are kept.
-        transcript, diarization, talk = self._conversation(call)
-        scorecard = self.journal.kept(call_id, SCORE, Scorecard)
-        record = assemble(call.recording, transcript, diarization, talk, scorecard)
+        # Built again rather than stored twice: it follows from what is kept.
+        heard = self._conversation(call)
+        record = heard.record(self.journal.kept(call_id, SCORE, Scorecard))
         if self.journal.finish(call_id, record, consumed=SCORE):
             STAGE_SECONDS.labels(RECORD).observe(time.perf_counter() - began)
             metrics.count_record(call, record)
@@ -87,17 +86,15 @@ class Stages:
 
     def _lacks(self, call: Call, stage: str) -> bool:
         """Whether the result is still to be made; another may have finished the call meanwhile."""
+        if call.recording.is_text and stage in (TRANSCRIBE, DIARIZE):
+            return False
         return not call.status.final and not self.journal.has(call.id, stage)
 
-    def _conversation(self, call: Call) -> tuple[Transcript, Diarization, dialogue.Conversation]:
-        transcript = self.journal.kept(call.id, TRANSCRIBE, Transcript)
-        diarization = self.journal.kept(call.id, DIARIZE, Diarization)
+    def _conversation(self, call: Call) -> Heard:
         began = time.perf_counter()
-        talk = dialogue.build(
-            transcript, diarization, transcript.duration, call.options.agent_channel
-        )
+        heard = hear(self.journal, call, call.options)
         STAGE_SECONDS.labels(DIALOGUE).observe(time.perf_counter() - began)
-        return transcript, diarization, talk
+        return heard
 
 
 def _audio(call: Call) -> AudioSource:

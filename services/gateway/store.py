@@ -13,6 +13,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,7 @@ from callscope.errors import AudioNotFound, AudioTooLarge, Conflict, Unavailable
 __all__ = ["BlobStore", "Inbox", "Incoming", "LeftOver", "LocalStore"]
 
 _BLOCK = 1 << 20  # bytes a read
+_SYNCS = 16  # at a time
 
 
 class BlobStore(Protocol):
@@ -52,6 +54,9 @@ class BlobStore(Protocol):
 class Incoming:
     """A recording that is arriving. Leaving the `with` block removes its file.
 
+    Its name is made durable while bytes come, and the bytes while others look at them: disks take
+    their time.
+
     Attributes:
         tenant: whose it is.
         id: the call's id.
@@ -59,7 +64,9 @@ class Incoming:
         size: bytes so far.
     """
 
-    def __init__(self, folder: Path, tenant: str, call_id: str, max_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, tenant: str, call_id: str, max_bytes: int, syncing: Executor
+    ) -> None:
         self.tenant = tenant
         self.id = call_id
         self.path = folder / f"{tenant}.{call_id}"
@@ -70,6 +77,8 @@ class Incoming:
         self._lock = threading.Lock()
         with _disk_errors():
             self._file = self.path.open("xb", buffering=0)
+        self._syncing = syncing
+        self._syncs = [syncing.submit(_sync_folder, folder)]
 
     def __enter__(self) -> Self:
         return self
@@ -80,6 +89,7 @@ class Incoming:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        wait(self._syncs)
         with self._lock:
             self._file.close()
         self.path.unlink(missing_ok=True)
@@ -106,10 +116,23 @@ class Incoming:
                 rest = rest[self._file.write(rest) :]
 
     def seal(self) -> None:
-        """Make what has arrived durable."""
-        with self._lock, _disk_errors():
-            os.fsync(self._file.fileno())
-            _sync_folder(self.path.parent)
+        """All has arrived: begin to make it durable.
+
+        Raises:
+            Unavailable: the disk is failing.
+        """
+        self.settle()  # the name is durable before anything else has one that it explains
+        self._syncs.append(self._syncing.submit(os.fsync, self._file.fileno()))
+
+    def settle(self) -> None:
+        """Wait until what was begun is durable.
+
+        Raises:
+            Unavailable: the disk is failing.
+        """
+        with _disk_errors():
+            for each in self._syncs:
+                each.result()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[BinaryIO]:
@@ -138,6 +161,7 @@ class Inbox:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._max_bytes = max_bytes
+        self._syncing = ThreadPoolExecutor(_SYNCS, "sync")
         self._lock = (folder.parent / f"{folder.name}.lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -150,7 +174,7 @@ class Inbox:
 
     def begin(self, tenant: str, call_id: str) -> Incoming:
         """A new file for the recording of that call."""
-        return Incoming(self._folder, tenant, call_id, self._max_bytes)
+        return Incoming(self._folder, tenant, call_id, self._max_bytes, self._syncing)
 
     def left_over(self) -> tuple[LeftOver, ...]:
         """What an earlier process did not get to remove."""
@@ -159,6 +183,7 @@ class Inbox:
 
     def close(self) -> None:
         """Let another process have the folder."""
+        self._syncing.shutdown()
         self._lock.close()
 
 

@@ -185,6 +185,17 @@ class Submission(Checked):
             raise ValueError("min_speakers is more than max_speakers")
         return self
 
+    def with_facts(self, metadata: Mapping[str, str], **fields: str | None) -> Self:
+        """This, and what else is known where it says nothing.
+
+        Raises:
+            InvalidInput: what else is known is no fact.
+        """
+        own = {name: getattr(self, name) for name in self.model_fields_set}
+        new = {name: value for name, value in fields.items() if value is not None}
+        known = {name: value for name, value in own.items() if value is not None}
+        return self.read({**new, **known, "metadata": {**metadata, **self.metadata}})
+
     def options(self, default_rubric: str) -> AnalyzeOptions:
         """What the stages are asked to do."""
         named = None if self.rubric_yaml is not None else self.rubric or default_rubric

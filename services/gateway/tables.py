@@ -70,7 +70,8 @@ class CallRow(Base):
     Ids begin with the time, so their order is the order of arrival. `run` counts the analyses
     begun for it: a retry is a new one. `identity` is what makes it this call and no other: its
     sender's id where one was given, else the recording's digest. `blob` is None once the audio is
-    erased.
+    erased, and where the call was sent as text: `codec` is empty then, and the other facts of a
+    recording are 0, since these columns are older than texts.
     """
 
     __tablename__ = "calls"

@@ -14,14 +14,18 @@ from callscope.serving.recordings import audio_limits, audio_reader, s3_client
 from callscope.serving.tls import channel_credentials, server_context
 from services.gateway import database, metrics
 from services.gateway.access import Authenticate
+from services.gateway.audit import AuditDesk
 from services.gateway.bucket import BucketStore
 from services.gateway.calls import Calls
+from services.gateway.clips import Booths
 from services.gateway.deadletters import DeadLetters
 from services.gateway.desks import Desks
+from services.gateway.details import DetailsFolder
 from services.gateway.doorkeeper import Doorkeeper, Rate
 from services.gateway.erasure import Eraser, Retention, RetentionDesk
 from services.gateway.exports.desk import Exports
 from services.gateway.facts import Clock, FactReader, NamePattern
+from services.gateway.handover import Handover
 from services.gateway.http.app import build_app
 from services.gateway.http.server import HttpServer
 from services.gateway.inbound.desk import InboundDesk
@@ -146,6 +150,14 @@ class Gateway:
             self._closing.callback(client.close)
         stages = Stages(journal, transcriber, diarizer, scorer)
         workflows = Workflows(settings, workflow_tables, stages, journal, self._board)
+        watch = Watch(
+            engine,
+            settings.executor_id,
+            settings.takeover_seconds,
+            workflows.take_over,
+            workflows.recover,
+        )
+        handover = Handover(workflows.enqueue, watch.recover_soon)
         intake = Intake(
             inbox=inbox,
             store=store,
@@ -155,26 +167,21 @@ class Gateway:
             default_rubric=settings.default_rubric,
             facts=_fact_reader(settings),
             check_rubric=checker.check,
-            enqueue=workflows.enqueue,
+            enqueue=handover.give,
         )
         intake.recover()
-        watch = Watch(
-            engine,
-            settings.executor_id,
-            settings.takeover_seconds,
-            workflows.take_over,
-            workflows.recover,
-        )
         watch.beat()
         # Undone in reverse: while calls at work may still end, the others must see us living.
         self._closing.callback(watch.stop)
         self._closing.callback(lambda: workflows.stop(self._drained_by - time.monotonic()))
         self._closing.callback(watch.drain)
+        self._closing.callback(handover.stop)
         workflows.start()
+        handover.start()
         watch.start()
         metrics.watch_backlog(journal.standings)
         metrics.watch_disk(settings.data_dir)
-        orders = Orders(engine)
+        orders = Orders(engine, webhooks.announce)
         worker = Worker(
             orders,
             Rejudge(journal, transcriber, diarizer, scorer),
@@ -209,6 +216,7 @@ class Gateway:
             recover_soon=watch.recover_soon,
             idle_seconds=settings.upload_idle_seconds,
             shared_sources=settings.shared_sources,
+            booths=Booths(settings.clip_concurrent),
         )
         token = settings.inbound_token
         self.desks = Desks(
@@ -216,6 +224,7 @@ class Gateway:
             webhooks=webhooks,
             exports=Exports(engine),
             retention=RetentionDesk(engine, retention),
+            audit=AuditDesk(engine),
         )
 
 
@@ -242,7 +251,10 @@ def _fact_reader(settings: GatewaySettings) -> FactReader:
         read = None if pattern is None else NamePattern(pattern)
     except InvalidInput as error:
         raise InvalidSetting(f"CALLSCOPE_GATEWAY_NAME_PATTERN: {error.message}") from None
-    return FactReader(read, Clock(settings.time_format, zone))
+    clock = Clock(settings.time_format, zone)
+    if settings.details_dir is None:
+        return FactReader(read, clock)
+    return FactReader(read, clock, DetailsFolder(settings.details_dir, settings.details_key).of)
 
 
 def _outside_store(settings: GatewaySettings) -> GatewaySettings:

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from callscope.conversation.spans import total, union
 from callscope.rubric import Deadline, Disclosure
-from callscope.types import Metrics, Role, Span
+from callscope.types import Metrics, Role, Span, Timing
 from services.score.events import Heard
 from services.score.passages import Passage
 
@@ -57,8 +57,11 @@ def delivery(disclosure: Disclosure, passages: Sequence[Passage], setting: Setti
     if not passages:
         return Delivery()
     words = {(word.start, word.end, word.text): word for each in passages for word in each.words}
+    timing = setting.metrics.timing
+    # Only a recognizer times and doubts each word.
     seconds = total(union(Span(each.start, each.end) for each in passages))
-    speed = round(60 * len(words) / seconds, 1) if seconds > 0 else None
+    speed = round(60 * len(words) / seconds, 1) if seconds > 0 and timing is Timing.WORDS else None
+    doubt = fmean(word.probability for word in words.values()) if timing is Timing.WORDS else None
     start = min(each.start for each in passages)
     return Delivery(
         start=start,
@@ -67,8 +70,10 @@ def delivery(disclosure: Disclosure, passages: Sequence[Passage], setting: Setti
         in_order=_in_order(disclosure, passages, start, setting.begun),
         words_per_minute=speed,
         rushed=None if speed is None or len(words) < TIMED else speed > disclosure.rushed_above,
-        interrupted=any(_cut(each, setting.metrics) for each in passages),
-        mumbled=fmean(word.probability for word in words.values()) < DOUBTED,
+        interrupted=None
+        if timing is Timing.NONE
+        else any(_cut(each, setting.metrics) for each in passages),
+        mumbled=None if doubt is None else doubt < DOUBTED,
     )
 
 
@@ -76,6 +81,8 @@ def _on_time(deadline: Deadline | None, start: float, setting: Setting) -> bool 
     if deadline is None:
         return None
     if deadline.seconds is not None:
+        if setting.metrics.timing is Timing.NONE:
+            return None
         return start <= setting.agent_start + deadline.seconds
     event = setting.heard.get(deadline.before or "")
     return event is None or start <= event.start

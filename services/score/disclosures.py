@@ -14,6 +14,7 @@ from callscope.types import (
     Polarity,
     Role,
     Span,
+    Timing,
 )
 from services.score.delivery import Delivery, Setting, delivery
 from services.score.events import Hearing
@@ -140,6 +141,9 @@ def _found(
         sentence = found[place]
         if window is not None and (sentence is None or window.match > sentence.match):
             found[place] = window
+    for place in unclear:
+        if not _given(found[place]):
+            found[place] = finder.put_right(wanted[place]) or found[place]
     return found
 
 
@@ -262,8 +266,10 @@ def _explain(
     because = f" (called for: {', '.join(reasons)})" if reasons else ""
     if how.start is None:
         return f"{title}: not said{because}."
-    said = ", ".join([f"at {clock(how.start)}", *how.flaws()])
+    timed = setting.metrics.timing is not Timing.NONE
+    said = " " + ", ".join([*([f"at {clock(how.start)}"] if timed else []), *how.flaws()])
+    said = said.rstrip()
     if status is DisclosureStatus.PARTIAL:
         lacking = listed(f"{each.id} (“{each.wordings[0]}”)" for each in missing)
-        return f"{title}: said in part {said}; missing: {lacking}{because}."
-    return f"{title}: said in full {said}."
+        return f"{title}: said in part{said}; missing: {lacking}{because}."
+    return f"{title}: said in full{said}."

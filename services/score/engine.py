@@ -1,6 +1,7 @@
 """The score engine: encoder, heads and rubrics behind `callscope.pipeline.Scorer`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -9,7 +10,7 @@ from callscope.errors import ModelDamaged
 from callscope.models import ModelStore
 from callscope.pipeline import Progress, RubricSource
 from callscope.rubric import OwnAct, Rubric
-from callscope.types import Metrics, ModelInfo, Role, Scorecard, Utterance
+from callscope.types import Metrics, ModelInfo, Role, Scorecard, Timing, Utterance
 from services.score.disclosures import check_disclosures
 from services.score.encoder import Encoder
 from services.score.events import hear
@@ -20,11 +21,13 @@ from services.score.own_acts import OwnActs, OwnHead, find
 from services.score.passages import PassageFinder
 from services.score.plain_speech import as_heard, plain
 from services.score.reading import Reader, Reading
-from services.score.scorecard import assemble
+from services.score.scorecard import assemble, without_times
 from services.score.second_opinion import Judge, compared
 from services.score.wordings import WordingsCache
 
 __all__ = ["ScoreEngine"]
+
+Device = Literal["auto", "cpu", "cuda"]
 
 
 class ScoreEngine:
@@ -36,6 +39,7 @@ class ScoreEngine:
         device: where the encoder runs; `auto` takes a GPU if there is one.
         threads: CPU threads; 0 leaves PyTorch's choice.
         second: another judge, whose disagreement sends a call to review; None for none.
+        encoder: makes the encoder from its folder and the device.
 
     Raises:
         ModelMissing, ModelDamaged: the encoder's files, or heads trained on others.
@@ -46,9 +50,10 @@ class ScoreEngine:
         self,
         models: ModelStore,
         library: RubricLibrary,
-        device: Literal["auto", "cpu", "cuda"] = "auto",
+        device: Device = "auto",
         threads: int = 0,
         second: Judge | None = None,
+        encoder: Callable[[Path, Device], Encoder] = Encoder,
     ) -> None:
         if threads:
             torch.set_num_threads(threads)
@@ -59,7 +64,7 @@ class ScoreEngine:
             raise ModelDamaged(
                 f"the act heads were trained on another {located.name} than the one installed"
             )
-        self._encoder = Encoder(located.folder, device)
+        self._encoder = encoder(located.folder, device)
         self._reader = Reader(self._encoder, heads)
         self._wordings = WordingsCache(self._encoder)
         self._second = second
@@ -107,6 +112,8 @@ class ScoreEngine:
         case = Case(reading, metrics, hearing.heard, rubric.thresholds, on_trial)
         models = (*self.models, *(head.model for head in own))
         card = assemble(rubric, case, disclosures, models)
+        if metrics.timing is Timing.NONE:
+            card = without_times(card)
         return card if self._second is None else compared(card, rubric, utterances, self._second)
 
     def read(self, utterances: Sequence[Utterance], acts: Sequence[OwnAct]) -> Reading:

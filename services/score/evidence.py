@@ -50,7 +50,7 @@ def quote_words(
 
 def in_order(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """By time."""
-    return tuple(sorted(evidence, key=lambda each: (each.start, each.end, each.label)))
+    return tuple(sorted(evidence, key=lambda each: (each.start or 0, each.end or 0, each.label)))
 
 
 def clock(seconds: float) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from callscope.rubric import Behavior
-from callscope.types import Evidence, Metrics
+from callscope.types import Evidence, Metrics, Timing
 from services.score import talk
-from services.score.evidence import Grounds, clock, listed
+from services.score.evidence import Grounds, clock, in_order, listed
 from services.score.windows import describe
 
 __all__ = ["explain", "points", "trial_note"]
@@ -15,18 +15,20 @@ NAMED = 3  # moments of one kind; the evidence has the rest
 
 def explain(behavior: Behavior, grounds: Grounds, metrics: Metrics, score: float) -> str:
     """What was found for and against, what was missed, and what it adds up to."""
-    found = _moments(grounds.shown) or "none of what is asked"
+    timed = metrics.timing is not Timing.NONE
+    found = _moments(grounds.shown, timed) or "none of what is asked"
     facts = [f"the agent showed {found}"]
     if grounds.against:
-        facts.append(f"against it {_moments(grounds.against)}")
+        facts.append(f"against it {_moments(grounds.against, timed)}")
     if grounds.missed:
-        facts.append(f"left unanswered: the customer's {_moments(grounds.missed)}")
+        facts.append(f"left unanswered: the customer's {_moments(grounds.missed, timed)}")
     facts += [
         talk.describe(rule.metric, number)
         for rule in behavior.metrics
         if (number := talk.value(rule.metric, metrics)) is not None
     ]
-    return f"{describe(behavior.window)} {'; '.join(facts)}: {points(score)}."
+    window = describe(behavior.window, metrics.timing)
+    return f"{window} {'; '.join(facts)}: {points(score)}."
 
 
 def trial_note(behavior: Behavior, on_trial: Mapping[str, int]) -> str:
@@ -43,10 +45,12 @@ def points(score: float) -> str:
     return f"{round(score, 1):g} of 100 points"
 
 
-def _moments(evidence: Sequence[Evidence]) -> str:
+def _moments(evidence: Sequence[Evidence], timed: bool) -> str:
     """`apology at 0:12 and 0:40 and understanding at 0:15`: the weightiest few, by time."""
     moments: dict[str, list[str]] = {}
-    for each in sorted(evidence[:NAMED], key=lambda each: each.start):
-        moments.setdefault(each.label.replace("_", " "), []).append(clock(each.start))
-    names = [f"{label} at {listed(times)}" for label, times in moments.items()]
+    for each in in_order(evidence[:NAMED]):
+        times = moments.setdefault(each.label.replace("_", " "), [])
+        if timed and each.start is not None:
+            times.append(clock(each.start))
+    names = [f"{label} at {listed(at)}" if at else label for label, at in moments.items()]
     return listed(names) if names else ""

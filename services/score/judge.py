@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from callscope.rubric import ActPoints, Behavior, Opportunity, Penalty, Thresholds
-from callscope.types import BehaviorScore, Evidence, Metrics, Outcome, Polarity, Role, Span
+from callscope.types import BehaviorScore, Evidence, Metrics, Outcome, Polarity, Role, Span, Timing
 from services.score import talk
 from services.score.events import Heard
 from services.score.evidence import Grounds, quote
@@ -67,7 +67,9 @@ def judge(behavior: Behavior, case: Case) -> BehaviorScore:
         return unscored(behavior, Outcome.NO_OPPORTUNITY, 1.0, why)
     unknown = [m.metric for m in behavior.metrics if talk.value(m.metric, case.metrics) is None]
     if unknown:
-        why = f"The call is too short to measure {', '.join(unknown)}."
+        untimed = case.metrics.timing is Timing.NONE
+        lack = "has no times" if untimed else "is too short"
+        why = f"The call {lack} to measure {', '.join(unknown)}."
         return unscored(behavior, Outcome.NOT_ASSESSABLE, 1.0, why)
     look = _look(behavior, case.reading, span)
     score, spread = combine(_parts(look, case.metrics))

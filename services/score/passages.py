@@ -21,6 +21,7 @@ from callscope.types import Role, Span, Word
 from services.score import lexicon
 from services.score.encoder import Encoder
 from services.score.features import tokens
+from services.score.misheard import heard, restored, wrong_share
 from services.score.plain_speech import standard
 from services.score.reading import Reading
 from services.score.wordings import Wordings
@@ -35,8 +36,9 @@ NEAREST = 3  # sentences around which windows are tried
 PROMISING = 0.25  # cosine from which a sentence may hold a wording
 SPELLED = 0.60  # or share of a wording's letters found in it, in order
 CHANCE = 0.15  # the allowance: a share of 0.75 is worth a cosine of 0.60
+PUT_RIGHT = 0.10  # what a match loses for words that were put right
 READ_OUT = 0.17  # share of a wording's words that may differ where it was read out: one in six
-MISREAD = 0.22  # share of a script's words that may be wrong: one in ten is, on a poor line
+MISREAD = 0.25  # share of a script's words that may be wrong: one in ten is, on a poor line
 RESEMBLING = 60.0  # share of a script's letters, in percent, found in what may hold it
 SLACK = 2  # words that may be lost from a script, or added
 ALIKE = 88.0  # ratio from which two words are the same but for recognition
@@ -102,24 +104,39 @@ class PassageFinder:
             for each, spans in zip(wanted, windows, strict=True)
         )
 
+    def put_right(self, wanted: Wanted) -> Passage | None:
+        """The words that match best once what was misheard is put right by a wording."""
+        element = wanted.element
+        passages = []
+        for row in self._nearest(wanted):
+            sentence = self.reading.findings[row].sentence
+            words = self.reading.utterances[sentence.utterance].words
+            last = sentence.first + len(sentence.words)
+            for wording in map(tokens, element.wordings):
+                for start, end in _spans(sentence.first, last, len(words), [len(wording)]):
+                    text = restored(wording, heard(words[start:end]))
+                    if text is not None and _mentions(element, text):
+                        match = fuzz.ratio(text, " ".join(wording)) / 100 - CHANCE - PUT_RIGHT
+                        passages.append(Passage(sentence.utterance, words[start:end], match))
+        return _best(passages)
+
     def read_out(self, script: str) -> Passage | None:
         """Where a script was read out all but word for word; None where it was not.
 
         Half of it is not enough, and words that turn the meaning around must be there.
         """
         wanted = tokens(script)
-        turning = lexicon.NEGATIONS.intersection(wanted)
         passages = []
         for utterance in self.reading.utterances:
             if utterance.role is not self.role:
                 continue
-            each = [_plain([word]).split() for word in utterance.words]
-            if fuzz.partial_ratio(" ".join(wanted), " ".join(chain(*each))) < RESEMBLING:
+            each = [heard([word]) for word in utterance.words]
+            spoken = " ".join(word.text for word in chain(*each))
+            if fuzz.partial_ratio(" ".join(wanted), spoken) < RESEMBLING:
                 continue  # most utterances, and far cheaper than every window of them
             for start, end in _around(len(each), len(wanted)):
-                heard = list(chain(*each[start:end]))
-                wrong = Levenshtein.distance(wanted, heard) / len(wanted)
-                if wrong <= MISREAD and turning.issubset(heard):
+                wrong = wrong_share(wanted, list(chain(*each[start:end])))
+                if wrong is not None and wrong <= MISREAD:
                     words = utterance.words[start:end]
                     passages.append(Passage(utterance.index, words, 1 - wrong))
         return _best(passages)

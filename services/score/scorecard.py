@@ -1,6 +1,8 @@
 """The scorecard: every behavior and disclosure judged, the call as a whole, and what to review."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import floor
 
 from callscope.rubric import Behavior, Disclosure, Rubric
 from callscope.types import (
@@ -19,7 +21,7 @@ from services.score.explanation import points
 from services.score.judge import Case, judge, unscored
 from services.score.points import outcome_of
 
-__all__ = ["assemble", "fatal", "overall", "review"]
+__all__ = ["assemble", "fatal", "overall", "review", "without_times"]
 
 MISPLACED = 0.5  # share of a disclosure's worth that is left when it is late or out of order
 
@@ -47,6 +49,22 @@ def assemble(
         review=Review(needed=bool(reasons), reasons=reasons),
         models=models,
     )
+
+
+def without_times(card: Scorecard) -> Scorecard:
+    """The scorecard of a conversation that has no times: where its evidence is, and not when."""
+    return replace(
+        card,
+        behaviors=tuple(replace(each, evidence=_untimed(each.evidence)) for each in card.behaviors),
+        disclosures=tuple(
+            replace(each, start=None, end=None, evidence=_untimed(each.evidence))
+            for each in card.disclosures
+        ),
+    )
+
+
+def _untimed(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    return tuple(replace(each, start=None, end=None) for each in evidence)
 
 
 def _by_disclosures(
@@ -146,4 +164,5 @@ def review(
     for title, verdict, confidence in judged:
         if confidence < line:
             words = verdict.replace("_", " ")
-            yield f"{title}: {words} is only {confidence:.0%} sure, below {line:.0%}."
+            sure = floor(100 * confidence)  # rounded, it could be the line itself
+            yield f"{title}: {words} is only {sure}% sure, below {line:.0%}."

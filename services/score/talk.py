@@ -71,5 +71,5 @@ def _of(metrics: Metrics, role: Role) -> ParticipantMetrics | None:
     return next((each for each in metrics.participants if each.role is role), None)
 
 
-def _rate(count: int, seconds: float) -> float | None:
-    return 60 * count / seconds if seconds > 0 else None
+def _rate(count: int | None, seconds: float | None) -> float | None:
+    return 60 * count / seconds if count is not None and seconds else None

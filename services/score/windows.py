@@ -1,9 +1,14 @@
-"""The part of a call that a behavior is judged on."""
+"""The part of a call that a behavior is judged on.
+
+In a conversation without times, the seconds of a window are those of the reading clock
+(`callscope.conversation.lines`), which is to say so many words.
+"""
 
 from collections.abc import Mapping
 
+from callscope.conversation.lines import WORDS_PER_MINUTE
 from callscope.rubric import Window
-from callscope.types import Span
+from callscope.types import Span, Timing
 from services.score.events import Heard
 from services.score.reading import Reading
 
@@ -29,14 +34,20 @@ def resolve(window: Window, reading: Reading, heard: Mapping[str, Heard]) -> Spa
     return Span(0.0, end)
 
 
-def describe(window: Window) -> str:
+def describe(window: Window, timing: Timing = Timing.WORDS) -> str:
     """The window in words, as the beginning of a sentence."""
     if window.first_seconds is not None:
-        return f"In the first {window.first_seconds:g} seconds"
+        return f"In the first {_length(window.first_seconds, timing)}"
     if window.last_seconds is not None:
-        return f"In the last {window.last_seconds:g} seconds"
+        return f"In the last {_length(window.last_seconds, timing)}"
     if window.last_share is not None:
         return f"In the last {window.last_share:.0%} of the call"
     if window.after is not None:
         return f"After {window.after.replace('_', ' ')}"
     return "In the call"
+
+
+def _length(seconds: float, timing: Timing) -> str:
+    if timing is Timing.NONE:
+        return f"{seconds * WORDS_PER_MINUTE / 60:.0f} words"
+    return f"{seconds:g} seconds"

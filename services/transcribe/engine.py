@@ -35,7 +35,7 @@ from services.transcribe.hearing import (
     says_twice,
     words_in,
 )
-from services.transcribe.recognizer import Decoding, Encoded, Heard, Recognizer, joined
+from services.transcribe.recognizer import Context, Decoding, Encoded, Heard, Recognizer, joined
 from services.transcribe.speech import find_speech
 from services.transcribe.windows import Window, pack
 
@@ -177,7 +177,7 @@ def _decode(recognizer: Recognizer, jobs: Sequence[_Job]) -> list[Heard]:
     }
     if fresh := tuple(job for job in jobs if job.encoded is None):
         clips = [job.clip.audio(job.samples) for job in fresh]
-        parts[fresh] = recognizer.encode(clips, patient=decoding.patient)
+        parts[fresh] = recognizer.encode(clips, decoding.context)
     heard = recognizer.decode(joined(list(parts.values())), decoding)
     by_job = dict(zip((job for part in parts for job in part), heard, strict=True))
     return [by_job[job] for job in jobs]
@@ -214,8 +214,7 @@ class _Reading:
 
     def _in_gaps(self, gaps: Sequence[Window], words: Sequence[Word]) -> list[Word]:
         """What is said where the first reading passed over speech."""
-        thorough = replace(self.decoding, beam=max(self.decoding.beam, _THOROUGH_BEAM))
-        readings = self._hear(gaps, thorough, _READ_AGAIN, _GAPS_READ)
+        readings = self._hear(gaps, self._thorough, _READ_AGAIN, _GAPS_READ)
         found: list[Word] = []
         for gap, heard in zip(gaps, readings, strict=True):
             reading = list(_placed(gap, heard))
@@ -226,7 +225,7 @@ class _Reading:
     def _asides(self, first: dict[Window, list[Word]]) -> list[Word]:
         """Each aside's words: as first read, or as read by themselves, whichever is surer."""
         preceding = _BACKCHANNELS if self.decoding.language == "en" else ""
-        alone = replace(self.decoding, preceding=preceding)
+        alone = replace(self.decoding, context=Context.BRIEF, preceding=preceding)
         again = self._hear(list(first), alone, _GAPS_READ, 1.0)
         words: list[Word] = []
         for (aside, before), heard in zip(first.items(), again, strict=True):
@@ -241,7 +240,8 @@ class _Reading:
         twice in a row: if that was spoken, it is heard again.
         """
         doubtful = [at for at, each in enumerate(first) if not is_sound(each) or says_twice(each)]
-        again = self._hear([clips[at] for at in doubtful], self._patient, _READ, _READ_AGAIN)
+        patient = replace(self._thorough, context=Context.FULL)
+        again = self._hear([clips[at] for at in doubtful], patient, _READ, _READ_AGAIN)
         settled = list(first)
         for at, second in zip(doubtful, again, strict=True):
             if is_convincing(second) or not is_invented(first[at]):
@@ -249,8 +249,8 @@ class _Reading:
         return settled
 
     @property
-    def _patient(self) -> Decoding:
-        return replace(self.decoding, patient=True)
+    def _thorough(self) -> Decoding:
+        return replace(self.decoding, beam=max(self.decoding.beam, _THOROUGH_BEAM))
 
     def _hear(
         self,

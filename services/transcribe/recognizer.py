@@ -3,7 +3,7 @@
 Built from the parts of faster-whisper, which decodes whole files; here a batch may hold clips of
 both channels and of several calls. Whisper pads every clip to 30 seconds; the encoder's cost is
 mostly that padding, so clips are padded to 15.5 instead. That costs no accuracy on most; where it
-leads astray (a clip repeats itself), `Decoding.patient` pads as Whisper was trained.
+leads astray (a clip repeats itself), `Context.FULL` pads as Whisper was trained.
 
 What a clip yields must not depend on the others in its batch, or the same recording would read
 differently on a busy day. So nothing here is taken from the batch: the padding and the longest
@@ -13,6 +13,7 @@ its steps, rounds differently with the length of the longest text.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,10 @@ from faster_whisper.transcribe import (
 from callscope.errors import InvalidInput
 from services.transcribe.compute import Computing
 
-__all__ = ["Decoding", "Encoded", "Heard", "HeardWord", "Recognizer", "joined"]
+__all__ = ["Context", "Decoding", "Encoded", "Heard", "HeardWord", "Recognizer", "joined"]
 
 Samples = npt.NDArray[np.float32]
 
-_FULL_CONTEXT = 3000  # frames of 10 ms, what Whisper was trained on
-_SHORT_CONTEXT = 1550  # in shorter ones the decoder tends to say everything twice
 _TAIL = 8_000  # samples of silence after each clip, which let the decoder find the end
 _LONGEST_SECONDS = 15.0
 _TOKENS_PER_SECOND = 12  # the fastest speech needs 8; a loop needs them all
@@ -46,7 +45,18 @@ _AFTER_WORD = "\"'.。,，!！?？:：”)]}、"  # noqa: RUF001 - other scripts
 # (starts) and 0.09 s (ends) against a synthesizer's own times, 0.0-0.16 and 0.11-0.30 s against
 # the energy of recorded speech.
 _EARLY = 0.07  # seconds
-_PATIENT_BEAM = 5
+
+
+class Context(IntEnum):
+    """To how many frames of 10 ms clips are padded.
+
+    FULL is what Whisper was trained on. In less than SHORT the decoder tends to say everything
+    twice; BRIEF is enough for a word or two, but with less they come twice, too.
+    """
+
+    FULL = 3000
+    SHORT = 1550
+    BRIEF = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +96,14 @@ class Decoding:
         language: ISO 639-1 code.
         hotwords: words to expect.
         beam: hypotheses followed.
-        patient: decode as Whisper was trained, with 30 seconds of context, and more hypotheses.
+        context: to which clips are padded.
         preceding: text to go on from, which sets the style.
     """
 
     language: str
     hotwords: tuple[str, ...] = ()
     beam: int = 1
-    patient: bool = False
+    context: Context = Context.SHORT
     preceding: str = ""
 
 
@@ -142,11 +152,10 @@ class Recognizer:
         """ISO 639-1 codes of the languages the model knows."""
         return frozenset(self._whisper.supported_languages)
 
-    def encode(self, clips: Sequence[Samples], *, patient: bool = False) -> Encoded:
-        """Encode clips of at most 15 seconds at 16 kHz."""
+    def encode(self, clips: Sequence[Samples], context: Context = Context.SHORT) -> Encoded:
+        """Encode clips of at most 15 seconds at 16 kHz, padded to a context."""
         extract = self._whisper.feature_extractor
         spectra = [extract(np.pad(clip, (0, _TAIL)), padding=0) for clip in clips]
-        context = _FULL_CONTEXT if patient else _SHORT_CONTEXT
         batch = np.empty((len(clips), spectra[0].shape[0], context), dtype=np.float32)
         for row, spectrum in zip(batch, spectra, strict=True):
             row[:, : spectrum.shape[1]] = spectrum
@@ -188,7 +197,7 @@ class Recognizer:
         results = self._model.generate(
             encoded.states,
             [prompt] * len(encoded.seconds),
-            beam_size=_PATIENT_BEAM if decoding.patient else decoding.beam,
+            beam_size=decoding.beam,
             max_length=len(prompt) + min(_allowed(_LONGEST_SECONDS), spare),
             suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
             return_scores=True,

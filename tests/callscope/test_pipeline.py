@@ -85,6 +85,7 @@ class Stages:
         progress: Progress,
     ) -> Scorecard:
         assert [utterance.text for utterance in utterances] == ["Hello.", "Hi."]
+        assert metrics.silence is not None
         assert metrics.silence < 4.0
         progress(1.0)
         return Scorecard(

@@ -5,29 +5,34 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tests.data.telephone import RATE, hold_music
 from tests.e2e.conftest import Run
 
 
 @pytest.fixture(scope="module")
-def silence(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five seconds in which nobody speaks."""
-    file = tmp_path_factory.mktemp("silence") / "silence.wav"
-    with wave.open(str(file), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(8000)
-        out.writeframes(bytes(2 * 8000 * 5))
-    return file
+def nobody(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Silence, and hold music."""
+    folder = tmp_path_factory.mktemp("nobody")
+    music = np.round(hold_music(15 * RATE) * 32_767 * 8).astype(np.int16)
+    samples = {"silence": bytes(2 * RATE * 5), "music": music.tobytes()}
+    for name, content in samples.items():
+        with wave.open(str(folder / f"{name}.wav"), "wb") as out:
+            out.setnchannels(1)
+            out.setsampwidth(2)
+            out.setframerate(RATE)
+            out.writeframes(content)
+    return [folder / f"{name}.wav" for name in samples]
 
 
 @pytest.fixture(scope="module")
-def analyzed(callscope: Run, sample: Path, silence: Path) -> Any:
-    """One run over the stereo call, an empty file, the mono mix and silence."""
-    empty = silence.with_name("empty.wav")
+def analyzed(callscope: Run, sample: Path, nobody: list[Path]) -> Any:
+    """One run over the stereo call, an empty file, the mono mix, silence and hold music."""
+    empty = nobody[0].with_name("empty.wav")
     empty.touch()
-    files = (sample / "stereo.flac", empty, sample / "mono.wav", silence)
+    files = (sample / "stereo.flac", empty, sample / "mono.wav", *nobody)
     return callscope("analyze", *files, "--json", "-")
 
 
@@ -44,7 +49,7 @@ def stereo(records: list[Any]) -> Any:
 def test_one_bad_file_does_not_stop_the_others(analyzed: Any, records: list[Any]) -> None:
     assert analyzed.returncode == 3
     assert "empty.wav" in analyzed.stderr
-    assert [record["layout"] for record in records] == ["two_party", "mono", "mono"]
+    assert [record["layout"] for record in records] == ["two_party", *["mono"] * 3]
 
 
 def test_the_sample_call_becomes_a_complete_record(stereo: Any, sample: Path) -> None:
@@ -91,10 +96,13 @@ def test_the_mono_mix_gives_the_same_two_parties(records: list[Any]) -> None:
     assert sorted(each["role"] for each in records[1]["participants"]) == ["agent", "customer"]
 
 
-def test_silence_is_a_record_without_utterances(records: list[Any]) -> None:
-    assert records[2]["utterances"] == []
-    assert {each["outcome"] for each in records[2]["behaviors"]} == {"not_assessable"}
-    assert records[2]["review"]["needed"] is True
+@pytest.mark.parametrize("place", [2, 3], ids=["silence", "hold music"])
+def test_where_nobody_speaks_nothing_is_found(records: list[Any], place: int) -> None:
+    record = records[place]
+    assert record["utterances"] == []
+    assert {each["outcome"] for each in record["behaviors"]} == {"not_assessable"}
+    assert {each["status"] for each in record["disclosures"]} == {"not_required"}
+    assert record["review"]["needed"] is True
 
 
 def test_the_same_call_twice_is_the_same_record_and_a_report_to_read(

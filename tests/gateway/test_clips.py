@@ -1,17 +1,20 @@
 """The seconds a judgement rests on can be heard."""
 
 import io
+import threading
 import wave
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from callscope.audio import AudioLimits, decode
-from callscope.errors import InvalidInput, NotFound
+from callscope.errors import InvalidInput, NotFound, Overloaded
 from callscope.v1 import gateway_pb2 as pb
-from services.gateway.clips import ClipRequest, StoredFile
+from services.gateway.clips import Booths, ClipRequest, StoredFile
 from tests.gateway.conftest import Up, noise, send
+from tests.gateway.engines import eventually
 from tests.gateway.records import behavior, disclosure, record
 
 CALL = "01980a4e-2f7c-7c7d-9d52-0a6f3f0c8b11"
@@ -112,3 +115,28 @@ def test_a_stored_recording_reads_like_a_file() -> None:
     ):
         assert stored.seek(offset, whence) == plain.seek(offset, whence)
         assert stored.read(size) == plain.read(size)
+
+
+def test_few_clips_are_cut_at_once_and_a_crowd_is_told_to_come_back() -> None:
+    booths, most = Booths(1), Counter[str]()
+
+    def cut() -> None:
+        try:
+            with booths.place():
+                most["inside"] += 1
+                opened.wait(5)
+                most["inside"] -= 1
+        except Overloaded:
+            most["refused"] += 1
+
+    opened = threading.Event()
+    crowd = [threading.Thread(target=cut) for _ in range(12)]
+    for each in crowd:
+        each.start()
+    eventually(lambda: most["refused"] == 3)  # one is inside, and eight wait
+    assert most["inside"] == 1
+    opened.set()
+    for each in crowd:
+        each.join()
+    with booths.place():  # there is room again
+        assert most["inside"] == 0

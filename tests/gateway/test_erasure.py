@@ -58,7 +58,7 @@ def stored(ledger: Ledger, store: LocalStore, tmp_path: Path, days_ago: float = 
         old_id = str(UUID(int=milliseconds << 80 | rest))
         new = replace(new, id=old_id, blob=f"audio/{old_id}")
     (tmp_path / "sent").write_bytes(b"audio")
-    store.keep(tmp_path / "sent", new.blob)
+    store.keep(tmp_path / "sent", new.blob or "")
     ledger.add(new)
     return new
 
@@ -76,7 +76,7 @@ def waiting(engine: sa.Engine) -> int:
 def files(store: LocalStore, calls: list[NewCall]) -> list[bool]:
     def there(call: NewCall) -> bool:
         try:
-            return store.size(call.blob) > 0
+            return store.size(call.blob or "") > 0
         except AudioNotFound:
             return False
 

@@ -1,10 +1,12 @@
 """Facts in file names, read alike at every door."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.gateway.details import DetailsFolder
 from tests.gateway.conftest import Up, gateway_settings, noise, running
 from tests.gateway.engines import Engines
 from tests.gateway.test_flow import parts
@@ -58,3 +60,34 @@ def test_a_files_name_tells_facts_at_every_door(up: Up, send: Callable[[Up, str]
 )
 def test_a_forms_odd_file_name_costs_nothing(up: Up, name: str) -> None:
     assert by_form(up, str(name)).status_code == 202
+
+
+def test_a_tenants_table_is_its_own_and_read_anew_when_it_changes(tmp_path: Path) -> None:
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    (tables / "other.csv").write_text("file,agent\ncall.wav,nobody\n", encoding="utf-8")
+    reader = DetailsFolder(tables, "file")
+    assert reader.of("acme", "call.wav") is None
+    (tables / "acme.csv").write_text("file;agent;queue\nold.wav;a-1;q\n", encoding="utf-8")
+    assert _facts(reader, "in/old.wav") == {"agent": "a-1", "queue": "q"}
+    (tables / "acme.csv").write_text("file;agent\nnew.wav;a-22\n", encoding="utf-8")
+    assert _facts(reader, "new.wav") == {"agent": "a-22"}
+    (tables / "acme.csv").write_text("name;agent\n", encoding="utf-8")
+    broken = reader.of("acme", "new.wav")
+    assert broken is not None
+    assert [note.reason for note in broken.notes] == ["acme.csv has no column 'file'"]
+
+
+def _facts(reader: DetailsFolder, name: str) -> dict[str, str]:
+    said = reader.of("acme", name)
+    assert said is not None
+    return dict(said.facts)
+
+
+def test_a_table_completes_what_is_sent(start: Callable[..., Up], tmp_path: Path) -> None:
+    (tmp_path / "default.csv").write_text("file,agent,queue\ncall.wav,a-17,q\n", encoding="utf-8")
+    up = start(details_dir=tmp_path)
+    call = up.upload(noise(), metadata='{"queue": "billing"}').json()
+    assert call["recording"]["metadata"] == {"agent": "a-17", "queue": "billing"}
+    other = up.http.post("/v1/calls", files={"audio": ("other.wav", noise())}).json()
+    assert [note["reason"] for note in other["notes"]] == ["no row for this recording"]

@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,7 +112,7 @@ async def _anyone(_: str | None) -> Caller:
 def answer_of(error: Exception) -> httpx.Response:
     calls: Any = Failing(error)
     nothing: Any = None
-    app = build_app(calls, Desks(nothing, nothing, nothing, nothing), _anyone, 1)
+    app = build_app(calls, Desks(nothing, nothing, nothing, nothing, nothing), _anyone, 1)
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -219,3 +221,14 @@ def test_a_player_can_seek(up: Up) -> None:
     outside = up.http.get(url, headers={"range": f"bytes={len(audio)}-"})
     assert outside.status_code == 416
     assert outside.headers["content-range"] == f"bytes */{len(audio)}"
+
+
+def test_every_reference_of_the_document_leads_somewhere(up: Up) -> None:
+    document = up.http.get("/openapi.json").json()
+    references = set(re.findall(r'"\$ref": ?"([^"]+)"', json.dumps(document)))
+    assert references
+    for reference in references:
+        place = document
+        for part in reference.removeprefix("#/").split("/"):
+            assert part in place, reference
+            place = place[part]

@@ -123,6 +123,29 @@ def test_what_lies_in_the_bucket_at_the_start_is_taken_in_with_its_facts(
     assert [each["id"] for each in calls(up)] == [call["id"]]
 
 
+def test_a_vcon_and_a_transcript_in_the_bucket_are_calls(
+    start: Callable[..., Up], bucket: dict[str, str], inbox: Minio
+) -> None:
+    said = [
+        {"type": "text", "parties": [at], "body": body, "encoding": "none"}
+        for at, body in enumerate(("Hello.", "My card is lost."))
+    ]
+    vcon = {"vcon": "0.4.0", "parties": [{"role": "agent"}, {"role": "customer"}], "dialog": said}
+    put(inbox, "in/a.vcon", json.dumps(vcon).encode())
+    put(inbox, "in/b.vtt", b"WEBVTT\n\n00:01.000 --> 00:02.000\n<v Agent>Hi.</v>\n", queue="q-7")
+    put(inbox, "in/c.vcon", b"{}")
+    up = start(**settings_of(bucket, inbound_suffixes=".vcon,.vtt"))
+    found = {each["name"]: each for each in settled(up, 3)}
+    assert found["in/c.vcon"]["state"] == "refused"
+    assert "no vCon" in found["in/c.vcon"]["problem"]["message"]
+    for name, roles in (("in/a.vcon", ["agent", "customer"]), ("in/b.vtt", ["agent"])):
+        call = up.finished(found[name]["call_id"])
+        assert call["status"] == "done"
+        record = up.http.get(f"/v1/calls/{call['id']}/record").json()
+        assert [each["role"] for each in record["utterances"]] == roles
+    assert call["recording"]["metadata"] == {"queue": "q-7"}
+
+
 def test_a_notification_by_webhook_takes_an_object_in(
     start: Callable[..., Up], bucket: dict[str, str], inbox: Minio, notified_port: int
 ) -> None:

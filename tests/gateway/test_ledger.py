@@ -89,7 +89,7 @@ def test_a_recording_is_entered_once_unless_its_sender_says_it_is_another(ledger
     assert ledger.add(replace(again, external_id="pbx-1"))
     assert not ledger.add(replace(new_call(), external_id="pbx-1"))
     assert ledger.add(replace(again, id=new_id(), tenant=THEIRS))
-    assert (known := ledger.by_recording(MINE, first.media.sha256)) is not None
+    assert (known := ledger.by_recording(MINE, first.sha256)) is not None
     assert known.id == first.id
     assert (known := ledger.by_external_id(MINE, "pbx-1")) is not None
     assert known.id == again.id

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from callscope.errors import InvalidInput
 from callscope.types import CallRecord
-from services.gateway import database
+from services.gateway import database, listing
 from services.gateway.archive import pack
 from services.gateway.call import new_id
 from services.gateway.erasure import Eraser
@@ -82,7 +82,11 @@ def calls(ledger: Ledger, journal: Journal) -> Calls:
     return Calls(ledger, journal)
 
 
-def test_every_filter_and_all_pairs_of_them_find_what_a_reader_would(calls: Calls) -> None:
+@pytest.mark.parametrize("few", [-1, listing.FEW])  # PostgreSQL begins elsewhere
+def test_every_filter_and_all_pairs_of_them_find_what_a_reader_would(
+    calls: Calls, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "FEW", few)
     source = random.Random(1)  # noqa: S311 - made-up calls
     for number in range(60):
         calls.add(

@@ -33,14 +33,18 @@ def test_a_call_that_was_claimed_and_never_begun_is_analyzed(alone: Up) -> None:
     first = send(alone)
     assert gate.reached.wait(10)
     second = send(alone)
-    with workflows(alone) as tables:  # as after a claim whose next statement failed
-        claim = "UPDATE workflow_status SET status = 'PENDING', executor_id = 'gateway'"
-        claimed = tables.execute(sa.text(f"{claim} WHERE status = 'ENQUEUED'"))
-        assert claimed.rowcount == 1
+    eventually(lambda: _claimed(alone) == 1)
     gate.opened.set()
     for call_id in (first, second):
         eventually(lambda call_id=call_id: _status(alone, call_id) == "done", 20)  # type: ignore[misc]
     assert alone.engines.ended == {"transcribe": 2, "diarize": 2, "score": 2}
+
+
+def _claimed(up: Up) -> int:
+    """Calls claimed, as after a claim whose next statement failed."""
+    claim = "UPDATE workflow_status SET status = 'PENDING', executor_id = 'gateway'"
+    with workflows(up) as tables:
+        return tables.execute(sa.text(f"{claim} WHERE status = 'ENQUEUED'")).rowcount
 
 
 def test_a_call_whose_steps_could_not_be_kept_goes_on_when_they_can(alone: Up) -> None:

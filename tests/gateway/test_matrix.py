@@ -59,6 +59,7 @@ ROUTES: Mapping[str, Permission] = {
     "POST /v1/webhooks/{webhook_id}/ping": Permission.MANAGE,
     "GET /v1/webhooks/{webhook_id}/deliveries": Permission.MANAGE,
     "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry": Permission.MANAGE,
+    "GET /v1/audit": Permission.MANAGE,
     "GET /v1/retention": Permission.READ,
     "PUT /v1/retention": Permission.MANAGE,
     "GET /v1/deadletters": Permission.READ,
@@ -92,6 +93,7 @@ RPCS: Mapping[str, Permission] = {
     "PingWebhook": Permission.MANAGE,
     "ListDeliveries": Permission.MANAGE,
     "RetryDelivery": Permission.MANAGE,
+    "ListAudit": Permission.MANAGE,
     "GetRetention": Permission.READ,
     "SetRetention": Permission.MANAGE,
     "ListDeadLetters": Permission.READ,
@@ -224,7 +226,7 @@ def nobodys() -> str:
 
 def test_every_route_and_rpc_is_in_the_tables() -> None:
     calls: Any = None
-    app = build_app(calls, Desks(calls, calls, calls, calls), lambda _: calls, 1)
+    app = build_app(calls, Desks(calls, calls, calls, calls, calls), lambda _: calls, 1)
     listed = {
         f"{method.upper()} {path}"
         for path, methods in app.openapi()["paths"].items()
@@ -365,6 +367,21 @@ def test_a_uri_opens_ones_own_folder_only(house: House) -> None:
     ):
         answer = send(uri)
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden_uri"), uri
+
+
+def test_the_same_text_is_a_call_of_ones_own(house: House) -> None:
+    said = {"utterances": [{"speaker": "a", "text": "The same words of two tenants."}]}
+
+    def send(secret: str | None) -> httpx.Response:
+        header = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+        return house.up.http.post("/v1/calls", json={"transcript": said}, headers=header)
+
+    mine = send(house.roles[Role.INGEST]).json()["id"]
+    assert mine != send(house.stranger).json()["id"]
+    assert (send(None).status_code, send(house.roles[Role.READ]).status_code) == (401, 403)
+    for path in ("/record", "/transcript", "/audio", "/vcon", ""):
+        answer = house.rest(f"GET /v1/calls/{{call_id}}{path}", house.stranger, mine)
+        assert (answer.status_code, answer.json()["code"]) == (404, "call_not_found")
 
 
 def test_a_revoked_key_opens_nothing_from_that_moment(house: House) -> None:

@@ -119,7 +119,7 @@ def test_a_call_accepted_a_moment_before_the_end_is_not_forgotten(
         idempotency_key=None,
     )
     (tmp_path / "sent").write_bytes(noise())
-    LocalStore(settings.store_root()).keep(tmp_path / "sent", new.blob)
+    LocalStore(settings.store_root()).keep(tmp_path / "sent", new.blob or "")
     tables = database.connect(settings.database_urls()[0])
     assert Ledger(tables, str).add(new)  # and the process ends before it is enqueued
     tables.dispose()

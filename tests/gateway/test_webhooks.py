@@ -114,6 +114,32 @@ def test_a_finished_call_is_told_once_signed_and_without_words(up: Up, receiver:
     assert len(receiver.got) == 1
 
 
+def test_a_new_version_of_a_record_is_told_and_the_same_record_is_not(
+    up: Up, receiver: Receiver
+) -> None:
+    call_id = send(up)
+    up.finished(call_id)
+    hook(up, receiver, events=["callscope.call.rescored"])
+    for rubric in ("general", "sales"):  # by the same rubric, the record is the same
+        placed = up.http.post(f"/v1/calls/{call_id}/rescore", json={"rubric": rubric}).json()
+        order = f"/v1/rescorings/{placed['id']}"
+        eventually(lambda order=order: up.http.get(order).json()["status"] == "done")  # type: ignore[misc]
+    eventually(lambda: len(receiver.got) == 1)
+    data = json.loads(receiver.got[0][1])["data"]
+    assert (data["call_id"], data["status"], data["record_version"]) == (call_id, "rescored", 2)
+    assert data["links"]["record"].endswith(f"{call_id}/record")
+
+
+def test_a_call_that_was_sent_as_text_is_told_like_any(up: Up, receiver: Receiver) -> None:
+    hook(up, receiver)
+    said = {"utterances": [{"speaker": "a", "text": "Hello, and told."}]}
+    call_id = up.http.post("/v1/calls", json={"transcript": said}).json()["id"]
+    eventually(lambda: len(receiver.got) == 1)
+    event = json.loads(receiver.got[0][1])
+    assert (event["type"], event["subject"]) == ("callscope.call.done", call_id)
+    assert b"Hello" not in receiver.got[0][1]
+
+
 def test_a_signature_does_not_fit_another_body_or_secret(up: Up, receiver: Receiver) -> None:
     webhook = hook(up, receiver)
     send(up)
@@ -234,7 +260,7 @@ def test_a_receiver_that_is_gone_for_good_is_told_nothing_more(up: Up, receiver:
 def test_grpc_offers_the_same(up: Up, receiver: Receiver) -> None:
     made = up.grpc.CreateWebhook(pb.CreateWebhookRequest(url=receiver.url))
     webhook_id = made.webhook.id
-    assert len(made.webhook.events) == 3
+    assert len(made.webhook.events) == 4
     assert [each.id for each in up.grpc.ListWebhooks(pb.ListWebhooksRequest()).webhooks] == [
         webhook_id
     ]

@@ -163,6 +163,36 @@ def test_a_script_read_out_counts_though_its_chief_word_was_misheard(engine: Sco
     assert result(engine, "bank_never_ask", lines).status is not DisclosureStatus.DELIVERED
 
 
+def doubting(engine: ScoreEngine, said: str, *doubted: str) -> DisclosureResult:
+    """The recording notice of a call in which the recognizer doubts some words."""
+    agent, customer = conversation([("agent", said), ("customer", "Hi, it's about my bill.")])
+    words = tuple(replace(w, probability=0.4 if w.text in doubted else 0.9) for w in agent.words)
+    card = engine.score(
+        (replace(agent, words=words), customer),
+        talk(),
+        RubricSource(name="general"),
+        lambda _: None,
+    )
+    return next(each for each in card.disclosures if each.disclosure == "recording")
+
+
+def test_a_doubted_word_counts_as_the_one_that_belongs_in_its_place(engine: ScoreEngine) -> None:
+    said = "Just so you know, calls may be forwarded."
+    assert doubting(engine, said, "forwarded.").status is DisclosureStatus.PARTIAL
+    assert doubting(engine, said).status is DisclosureStatus.MISSING
+
+
+def test_what_was_left_out_is_not_put_right_by_doubt_about_the_rest(engine: ScoreEngine) -> None:
+    said = "This call may be monitored or sorted."
+    assert doubting(engine, said, "sorted.").missing_elements == ("purpose",)
+
+
+def test_a_script_with_scattered_errors_was_read_out(engine: ScoreEngine) -> None:
+    said = "Of passcode. for be monitored or recorded for quality course training purposes."
+    doubted = ("Of", "passcode.", "for", "course")
+    assert doubting(engine, said, *doubted).status is DisclosureStatus.DELIVERED
+
+
 def test_purposes_alone_are_no_notice(engine: ScoreEngine) -> None:
     """An element that counts only with another is looked for only beside it."""
     assert recording(engine, "For quality purposes, can I have your name?").evidence == ()

@@ -74,6 +74,8 @@ def test_every_quote_is_in_the_transcript_at_its_seconds(card: Scorecard) -> Non
     assert len(evidence) > 10
     for each in evidence:
         words = utterances[each.utterance].words
+        assert each.start is not None
+        assert each.end is not None
         inside = [w.text for w in words if each.start <= w.start and w.end <= each.end]
         assert " ".join(inside) == each.quote
 
@@ -111,6 +113,19 @@ def test_an_agent_alone_is_judged_by_the_disclosures_only(engine: ScoreEngine) -
     scored = [each.behavior for each in card.behaviors if each.score is not None]
     assert scored == ["disclosure_delivery"]
     assert "No customer was heard" in card.review.reasons[0]
+
+
+def test_what_the_customer_says_is_no_behavior_of_the_agents(engine: ScoreEngine) -> None:
+    """The good agent's words in the customer's mouth, and an agent who only reads numbers."""
+    warm = [text for speaker, text in CALL if speaker == "agent"]
+    lines: list[Line] = [("agent", "Oakfield Water.")]
+    for text in warm:
+        lines += [("customer", text), ("agent", "The number is eight eight one four.")]
+    card = score(engine, lines)
+    shown = [each for each in all_evidence(card) if each.polarity is Polarity.FOR]
+    assert [each for each in shown if lines[each.utterance][0] == "customer"] == []
+    outcomes = {each.outcome for each in card.behaviors}
+    assert not outcomes & {Outcome.DELIVERED, Outcome.PARTIAL}, card.behaviors
 
 
 def test_an_utterance_without_words_is_no_obstacle(engine: ScoreEngine) -> None:

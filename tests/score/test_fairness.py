@@ -2,14 +2,17 @@
 
 import pytest
 
-from bench.fairness import BOTH, GATE, calls, count
+from bench.fairness import BOTH, GATE, Remembering, calls, count
+from callscope.models import ModelStore
 from callscope.types import Utterance
 from services.score.engine import ScoreEngine
+from services.score.library import RubricLibrary
 from services.score.plain_speech import plain, standard
 from tests.score.conversations import Line, conversation
 
 
-def test_hardly_a_judgement_flips_for_who_is_speaking(engine: ScoreEngine) -> None:
+def test_hardly_a_judgement_flips_for_who_is_speaking(models: ModelStore) -> None:
+    engine = ScoreEngine(models, RubricLibrary(), "cpu", threads=1, encoder=Remembering)
     by_kind = count(engine, calls()[:3], 2, rubrics=("general",), whose=(BOTH,))
     assert by_kind.keys() == {"accent", "dialect", "history", "name", "politeness"}
     compared = sum(flips.compared for flips in by_kind.values())

@@ -12,14 +12,14 @@ from services.score.encoder import Encoder
 from services.score.heads import Heads
 from training import corpus, evaluate, field, heads, train
 from training.corpus import Item, Part
-from training.network import Pair
+from training.network import Pair, collate, tokenizer
 
 EPITOME = (
-    "sp_id,rp_id,seeker_post,response_post,ER,IP,EX\n"
-    "a,b,I am sad,I hear you,1,2,0\n"
-    "c,d,My cat ran away,Where was she last?,0,0,2\n"
-    "e,f,It rains,Okay,0,0,0\n"
-    "g,h,Nobody calls,That must be lonely,2,1,0\n"
+    "sp_id,rp_id,seeker_post,response_post,ER,ER_rat,IP,IP_rat,EX,EX_rat\n"
+    "a,b,I am sad,I hear you,1,I hear you|,2,not there|,0,\n"
+    "c,d,My cat ran away,Where was she last?,0,,0,,2,Where was she last?|\n"
+    "e,f,It rains,Okay,0,,0,,0,\n"
+    "g,h,Nobody calls,That must be lonely,2,must be lonely|That|,1,,0,\n"
 )
 
 
@@ -71,7 +71,7 @@ def test_the_field_tables_are_read_by_their_columns(tmp_path: Path) -> None:
     file = tmp_path / "epitome.csv"
     file.write_text(EPITOME, encoding="utf-8")
     table = field.read(field.FIELD["epitome"], file)
-    assert table.pairs[0] == Pair("I am sad", "I hear you")
+    assert table.pairs[0] == Pair("I am sad", "I hear you", (((0, 10),), (), ()))
     assert table.targets[0].tolist() == [1, 2, 0]
 
 
@@ -84,10 +84,35 @@ def test_a_stopped_run_ends_with_the_same_weights_and_can_be_measured(
     whole, parts = tmp_path / "whole.pt", tmp_path / "parts.pt"
     train.main([*common, "--all", "--out", str(whole)])
     capsys.readouterr()
-    for _ in range(train.EPOCHS):  # a step an epoch; no minutes: stop after every step
+    for _ in range(
+        field.FIELD["epitome"].epochs
+    ):  # a step an epoch; no minutes: stop after every step
         train.main([*common, "--all", "--out", str(parts), "--minutes", "0"])
     assert capsys.readouterr().out.endswith(": done\n")
     one, other = (torch.load(each, weights_only=True)["network"] for each in (whole, parts))
     assert all(np.array_equal(one[name], other[name]) for name in one)
     evaluate.main([*common, "--model", str(whole)])
     assert json.loads(capsys.readouterr().out)["items"] == 4
+
+
+def test_marks_are_the_tokens_of_the_parts_named(models_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "epitome.csv"
+    file.write_text(EPITOME, encoding="utf-8")
+    task = field.FIELD["epitome"]
+    tokens = tokenizer(ModelStore(models_dir).locate("minilm-l6").folder)
+    table = field.read(task, file)
+    batch = collate(table.pairs, tokens, task.lengths)
+    marked = batch["input_ids"][3][batch["marks"][3, :, 0] > 0]
+    assert tokens.decode(marked) == "that must be lonely"
+    assert not batch["marks"][2].any()
+
+
+def test_a_table_without_marks_and_with_only_the_last_turn_can_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "annomi.csv"
+    file.write_text(
+        "transcript_id,text,prev_client,main,question,reflection\n"
+        "1,Okay.,I quit.,other,none,none\n",
+        encoding="utf-8",
+    )
+    table = field.read(field.FIELD["annomi"], file)
+    assert table.pairs == [Pair("I quit.", "Okay.")]

@@ -36,6 +36,13 @@ def test_calls_at_once_are_read_as_each_by_itself(
     assert together == [alone[name] for name in names]
 
 
+def test_clips_that_told_the_language_are_read_like_the_others(
+    engine: Engine, sample: Path, alone: dict[str, Transcript]
+) -> None:
+    told = engine.transcribe(source(sample / "mono.wav"), TranscribeOptions(), lambda _: None)
+    assert told == alone["mono.wav"]
+
+
 @pytest.mark.parametrize("compute", [Compute("cpu", threads=1), Compute("cpu", batch_size=3)])
 def test_threads_and_batch_sizes_change_nothing(
     models_dir: Path, sample: Path, alone: dict[str, Transcript], compute: Compute

@@ -120,7 +120,7 @@ def _call_columns(item: Exported) -> dict[str, Any]:
         "started_at": record.recording.started_at,
         **{name: facts.get(name) for name in ("agent", "customer", "queue", "direction")},
         "metadata": json.dumps(dict(sorted(facts.items())), ensure_ascii=False),
-        "duration": round(record.recording.duration, 3),
+        "duration": _rounded(record.recording.duration),
         "language": record.language,
         "overall_score": _rounded(record.overall.score),
         "auto_fail": record.overall.auto_fail,

@@ -41,14 +41,22 @@ class ListParameters(CallQuery):
 
 
 class RecordingBody(BaseModel):
-    """The recording as accepted."""
+    """The recording as accepted; of a text, what there is to say of one."""
 
-    uri: str | None = Field(description="Where the gateway keeps the audio.")
-    sha256: str = Field(description="SHA-256 of the file's bytes, hexadecimal.")
-    duration: float = Field(description="Length in seconds.", examples=[278.4])
-    sample_rate: int = Field(description="Samples per second.", examples=[8000])
-    channels: int = Field(description="Number of channels in the file.", examples=[2])
-    codec: str = Field(description="The codec's short name.", examples=["pcm_mulaw"])
+    uri: str | None = Field(description="Where the gateway keeps the audio, if there is any.")
+    sha256: str = Field(description="SHA-256 of the file's bytes, or of what was said.")
+    duration: float | None = Field(
+        description="Length in seconds; null where nobody knows.", examples=[278.4]
+    )
+    sample_rate: int | None = Field(
+        description="Samples per second; null for a text.", examples=[8000]
+    )
+    channels: int | None = Field(
+        description="Number of channels in the file; null for a text.", examples=[2]
+    )
+    codec: str | None = Field(
+        description="The codec's short name; null for a text.", examples=["pcm_mulaw"]
+    )
     started_at: str | None = Field(description="When the call began, as the sender said.")
     metadata: Mapping[str, str] = Field(description="The sender's facts.")
 

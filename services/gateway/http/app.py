@@ -14,6 +14,7 @@ from services.gateway.access import Authenticate
 from services.gateway.calls import Calls
 from services.gateway.desks import Desks
 from services.gateway.http import deadletters
+from services.gateway.http.audit_routes import build_audit_routes
 from services.gateway.http.document import complete
 from services.gateway.http.export_routes import build_export_routes
 from services.gateway.http.inbound_routes import build_inbound_routes
@@ -58,6 +59,7 @@ def build_app(
         build_export_routes(desks.exports),
         build_vcon_routes(calls),
         build_retention_routes(desks.retention),
+        build_audit_routes(desks.audit),
         deadletters.build_routes(calls),
     ):
         app.include_router(router)

@@ -13,7 +13,6 @@ from callscope.errors import AudioTooLarge, Cancelled, InvalidInput
 
 __all__ = ["Body"]
 
-_MAX_JSON = 1 << 20  # bytes
 _FORM_MARGIN = 2 << 20  # bytes a form may have besides the audio
 _LINGER = 10.0  # seconds
 
@@ -47,19 +46,28 @@ class Body:
         except ClientDisconnect:
             raise Cancelled("the upload broke off") from None
 
-    async def json(self) -> dict[str, Any]:
-        """The body as a JSON object.
+    async def whole(self, max_bytes: int) -> bytes:
+        """All of it.
 
         Raises:
-            InvalidInput: too large, no JSON, or no object.
+            InvalidInput: more than `max_bytes`.
         """
         content = bytearray()
         async for chunk in self.chunks():
             content += chunk
-            if len(content) > _MAX_JSON:
-                raise InvalidInput(f"the JSON body has more than {_MAX_JSON} bytes")
+            if len(content) > max_bytes:
+                raise InvalidInput(f"the body has more than {max_bytes} bytes")
+        return bytes(content)
+
+    async def json(self, max_bytes: int) -> dict[str, Any]:
+        """The body as a JSON object.
+
+        Raises:
+            InvalidInput: more than `max_bytes`, no JSON, or no object.
+        """
+        content = await self.whole(max_bytes)
         try:
-            fields = json.loads(content)
+            fields = await asyncio.to_thread(json.loads, content)
         except (ValueError, RecursionError):
             raise InvalidInput("the body is no JSON") from None
         if not isinstance(fields, dict):

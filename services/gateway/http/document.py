@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.gateway.http.problems import ProblemBody
+from services.gateway.http.receiving import SCHEMAS
 
 __all__ = ["complete"]
 
@@ -73,6 +74,8 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Add to the document what no route says: the schema of problems, and examples."""
     schemas = document["components"]["schemas"]
     schemas.setdefault(ProblemBody.__name__, ProblemBody.model_json_schema())
+    for name, schema in SCHEMAS.items():
+        schemas.setdefault(name, schema)
     for name, example in _SCHEMAS.items():
         if name in schemas:
             schemas[name]["examples"] = [example]

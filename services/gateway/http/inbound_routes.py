@@ -21,6 +21,7 @@ from services.gateway.pages import DEFAULT_PAGE
 
 __all__ = ["build_inbound_routes"]
 
+_MAX_EVENTS = 1 << 20  # bytes of a notification
 _ID = "01980a4e-2f7c-7c7d-9d52-0a6f3f0c8b11"
 _NOTIFICATION = {
     "Records": [
@@ -94,7 +95,7 @@ def build_inbound_routes(desk: InboundDesk) -> tuple[APIRouter, APIRouter]:
                 "the bucket's notification does not carry the inbound token",
                 remedy="Give the bucket's webhook the auth token CALLSCOPE_GATEWAY_INBOUND_TOKEN.",
             )
-        await asyncio.to_thread(desk.collector.notified, await Body(request).json())
+        await asyncio.to_thread(desk.collector.notified, await Body(request).json(_MAX_EVENTS))
 
     @routes.get("/arrivals", response_model=ArrivalsBody, summary="List arrivals")
     def list_arrivals(

@@ -4,28 +4,25 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from callscope.clip import ClipFormat
-from callscope.errors import CallscopeError, InvalidInput, Unavailable
+from callscope.errors import Unavailable
 from callscope.formats import render
 from callscope.record import to_dict, to_json
 from callscope.types import CallRecord
-from services.gateway.access import Caller
 from services.gateway.call import Call
 from services.gateway.calls import Calls
 from services.gateway.clips import ClipRequest
-from services.gateway.http.answers import CallBody, ListParameters, PageBody, UriSubmission
-from services.gateway.http.body import Body
-from services.gateway.http.form import Form
+from services.gateway.http.answers import CallBody, ListParameters, PageBody
 from services.gateway.http.identity import Who, caller_of
 from services.gateway.http.playback import play
 from services.gateway.http.problems import PROBLEMS
-from services.gateway.submission import IdempotencyKey, Submission
-from services.gateway.texts import sound_file_name
+from services.gateway.http.receiving import received, request_body
+from services.gateway.submission import IdempotencyKey
 
 __all__ = ["build_routes"]
 
@@ -45,31 +42,6 @@ _Key = Annotated[
 ]
 
 
-def _request_body() -> dict[str, Any]:
-    """For OpenAPI: the three ways to send a recording."""
-    fields = Submission.model_json_schema()
-    as_text = {"type": "string"}
-    in_form = {
-        **fields["properties"],
-        "audio": {"type": "string", "format": "binary", "description": "The recording."},
-        "metadata": {**as_text, "description": "A JSON object of texts: the sender's facts."},
-        "hotwords": {**as_text, "description": "Words and names to expect, comma-separated."},
-    }
-    form = {**fields, "properties": in_form, "required": ["audio"]}
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    return {
-        "required": True,
-        "description": "As a form; as JSON with a URI; or as the bytes themselves, with the form's "
-        "other fields in the query.",
-        "content": {
-            "multipart/form-data": {"schema": form},
-            "application/json": {"schema": UriSubmission.model_json_schema()},
-            "audio/*": binary,
-            "application/octet-stream": binary,
-        },
-    }
-
-
 def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
     """The routes over `calls`."""
     routes = APIRouter(prefix="/v1", responses=PROBLEMS, dependencies=[Depends(caller_of)])
@@ -78,19 +50,19 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
         "/calls",
         status_code=202,
         response_model=CallBody,
-        summary="Take in a recording",
+        summary="Take in a recording or a conversation",
         tags=["calls"],
-        openapi_extra={"requestBody": _request_body()},
+        openapi_extra={"requestBody": request_body()},
     )
     async def create(
         who: Who, request: Request, response: Response, idempotency_key: _Key = None
     ) -> CallBody:
-        """Accepts a recording as a form, as the bytes themselves, or by URI.
+        """Accepts a recording as a form, as the bytes themselves, or by URI; text; or a vCon.
 
-        The answer comes when the recording is stored durably: from then on it will be analyzed,
-        whatever happens to the gateway.
+        The answer comes when it is stored durably: from then on it will be analyzed, whatever
+        happens to the gateway.
         """
-        call = await _received(calls, who, request, idempotency_key, max_audio_bytes)
+        call = await received(calls, who, request, idempotency_key, max_audio_bytes)
         response.headers["Location"] = f"/v1/calls/{call.id}"
         return CallBody.of(call)
 
@@ -216,46 +188,6 @@ def build_routes(calls: Calls, max_audio_bytes: int) -> APIRouter:
         )
 
     return routes
-
-
-async def _received(
-    calls: Calls, who: Caller, request: Request, key: str | None, max_bytes: int
-) -> Call:
-    """Take in what the request carries, by its content type."""
-    body = Body(request)
-    try:
-        return await _taken_in(calls, who, request, body, key, max_bytes)
-    except CallscopeError:
-        await body.discard()
-        raise
-
-
-async def _taken_in(
-    calls: Calls, who: Caller, request: Request, body: Body, key: str | None, max_bytes: int
-) -> Call:
-    content_type = request.headers.get("content-type", "")
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type == "application/json":
-        recording = UriSubmission.read(await body.json())
-        return await asyncio.to_thread(calls.submit, who, recording.uri, recording, key)
-    body.check_length(max_bytes)
-    if media_type == "multipart/form-data":
-        form = Form(content_type)
-        audio = form.audio(body.chunks())
-        return await calls.upload(who, audio, lambda: Submission.read(_fields(form)), key)
-    if media_type.startswith(("audio/", "video/")) or media_type == "application/octet-stream":
-        submission = Submission.read(dict(request.query_params))
-        return await calls.upload(who, body.chunks(), lambda: submission, key)
-    raise InvalidInput(
-        f"the Content-Type {media_type[:100]!r} carries no recording",
-        remedy="Send multipart/form-data, application/json, audio/* or application/octet-stream.",
-    )
-
-
-def _fields(form: Form) -> dict[str, Any]:
-    """The form's fields, with the file's name: that of the part, where it is one."""
-    named = sound_file_name(form.file_name)
-    return {**({} if named is None else {"file_name": named}), **form.fields}
 
 
 def _transcript(record: CallRecord, form: str) -> str:

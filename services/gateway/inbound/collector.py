@@ -9,7 +9,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -22,9 +22,11 @@ from callscope.errors import (
     CallscopeError,
     Cancelled,
     DeadlineExceeded,
+    InvalidInput,
     Overloaded,
     Unavailable,
 )
+from callscope.transcripts import read
 from services.gateway import metrics
 from services.gateway.call import Call, Lane, Problem
 from services.gateway.facts import MAX_SIDECAR, Said, said_by_object, said_by_sidecar, sidecar_names
@@ -32,6 +34,7 @@ from services.gateway.inbound.arrivals import Arrival, Arrivals, ArrivalState
 from services.gateway.inbound.objects import Line, Objects, Opened
 from services.gateway.inbound.place import Found, created
 from services.gateway.intake import Intake
+from services.gateway.store import Incoming
 from services.gateway.submission import Submission
 
 __all__ = ["Collector", "Rhythm"]
@@ -41,6 +44,9 @@ _BATCH = 500  # objects entered at a time
 _OLD = timedelta(hours=1)  # what had lain in the bucket for longer when it was seen is no live call
 _HOLD = 15.0  # seconds after which a slow one is said to be at work still
 _SLOWEST = 300.0  # seconds between two attempts
+_MOST_TEXT = 16 << 20  # bytes of what is held in memory, as at the REST door
+_VCON = "vcon"
+_TEXTS = frozenset({"vtt", "srt", "txt"})  # JSON files describe recordings
 _CAN_PASS = (Unavailable, Overloaded, DeadlineExceeded, Cancelled)
 
 _log = logging.getLogger(__name__)
@@ -262,7 +268,28 @@ class Collector:
                 if time.monotonic() - held > _HOLD:
                     held = time.monotonic()
                     self._arrivals.hold(arrival)
+            return self._entered(arrival.name, incoming, submission, key, said)
+
+    def _entered(
+        self,
+        name: str,
+        incoming: Incoming,
+        submission: Submission,
+        key: str,
+        said: Sequence[Said],
+    ) -> Call:
+        """The call of what has arrived: a vCon or a transcript by its name's ending, or audio."""
+        ending = name.lower().rpartition(".")[2]
+        if ending != _VCON and ending not in _TEXTS:
             return self._intake.accept(incoming, submission, key, said)
+        if incoming.size > _MOST_TEXT:
+            raise InvalidInput(f"the object has more than {_MOST_TEXT} bytes, and is no recording")
+        tenant = incoming.tenant
+        with incoming.reading() as file:
+            content = file.read()
+        if ending == _VCON:
+            return self._intake.unpack(tenant, content, submission, key, tenant, said)
+        return self._intake.read(tenant, read(content, ending), submission, key, said)
 
     def _beside(self, name: str) -> list[Said]:
         """What the recording's sidecar says; where both names are taken, the longer counts."""

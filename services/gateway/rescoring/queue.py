@@ -17,16 +17,29 @@ from sqlalchemy.orm import Session
 from callscope.errors import InvalidInput, NotFound, NotReady
 from callscope.types import CallRecord
 from services.gateway.archive import pack, unpack
-from services.gateway.call import CallStatus, Problem, new_id
+from services.gateway.call import CallStatus, Problem, new_id, no_recording
 from services.gateway.database import transaction
 from services.gateway.index import enter
-from services.gateway.ledger import checked_call
+from services.gateway.ledger import checked_call, to_call
 from services.gateway.listing import matching_calls
 from services.gateway.query import CallQuery
-from services.gateway.rescoring.order import Failure, Order, Rescoring, RescoringStatus
+from services.gateway.rescoring.order import (
+    Failure,
+    Order,
+    Rescoring,
+    RescoringStatus,
+    Source,
+)
 from services.gateway.rescoring.tables import RescoringCallRow as Row
 from services.gateway.rescoring.tables import RescoringRow
 from services.gateway.tables import ArtifactRow, CallRow, RecordRow
+from services.gateway.webhooks.event import (
+    Announce,
+    EventType,
+    Happening,
+    new_event_id,
+    nobody,
+)
 
 __all__ = ["Claim", "Orders"]
 
@@ -64,10 +77,12 @@ class Orders:
 
     Args:
         engine: the database.
+        announce: tells webhooks, in the transaction in which a new record is kept.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, announce: Announce = nobody) -> None:
         self._engine = engine
+        self._announce = announce
 
     def place_one(self, tenant: str, call_id: str, order: Order) -> str:
         """Order one finished call; gives the order's id.
@@ -75,11 +90,14 @@ class Orders:
         Raises:
             CallNotFound: the tenant has no call of that id.
             NotReady: it has no record yet.
+            AudioNotFound: it is to be heard again, and there is no recording.
         """
         with transaction(self._engine) as session:
             call = checked_call(session, tenant, call_id)
             if call.status != CallStatus.DONE:
                 raise NotReady(f"call {call.id} is {call.status}; it has no record to renew")
+            if call.blob is None and order.source is Source.AUDIO:
+                raise no_recording(to_call(call, lambda _: ""))
             only = sa.select(CallRow.id).where(CallRow.tenant == tenant, CallRow.id == call.id)
             return self._place(session, tenant, only, order, bulk=False)
 
@@ -220,8 +238,17 @@ class Orders:
                     )
                 )
                 enter(session, record, claim.call_id)
-                touched = sa.update(CallRow).where(CallRow.id == claim.call_id)
-                session.execute(touched.values(updated_at=now))
+                call = session.get_one(CallRow, claim.call_id)
+                call.updated_at = now
+                told = Happening(
+                    new_event_id(),
+                    EventType.RESCORED,
+                    now,
+                    call.id,
+                    call.external_id,
+                    version=version,
+                )
+                self._announce(session, call.tenant, told)
             if also is not None:
                 also(session)
             return True

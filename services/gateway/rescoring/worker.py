@@ -15,7 +15,6 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from callscope import dialogue
 from callscope.errors import (
     CallNotFound,
     CallscopeError,
@@ -24,11 +23,12 @@ from callscope.errors import (
     Overloaded,
     Unavailable,
 )
-from callscope.pipeline import AnalyzeOptions, Diarizer, Scorer, Transcriber, assemble
+from callscope.pipeline import AnalyzeOptions, Diarizer, Scorer, Transcriber
 from callscope.serving.logs import call_id as logged_call
-from callscope.types import AudioSource, CallRecord, Diarization, Transcript
+from callscope.types import AudioSource, CallRecord
 from services.gateway import metrics
-from services.gateway.call import Call, Problem
+from services.gateway.call import Call, Problem, no_recording
+from services.gateway.hearing import hear
 from services.gateway.journal import Journal
 from services.gateway.progress import DIARIZE, TRANSCRIBE
 from services.gateway.rescoring.order import Source
@@ -58,22 +58,25 @@ class Rejudge:
         Raises:
             CallNotFound: the call was deleted.
             NotReady: its transcript is not kept any more.
+            AudioNotFound: it is to be heard again, and there is no recording.
             CallscopeError: as the stages.
         """
         call = self.journal.call(claim.call_id)
         options = claim.order.options(call.options)
         if claim.order.source is Source.AUDIO:
             self._listen(claim, call, options, report)
-        transcript = self.journal.kept(call.id, _stage(claim, TRANSCRIBE), Transcript)
-        diarization = self.journal.kept(call.id, _stage(claim, DIARIZE), Diarization)
-        talk = dialogue.build(transcript, diarization, transcript.duration, options.agent_channel)
-        scorecard = self.scorer.score(talk.utterances, talk.metrics, options.rubric, report)
-        return assemble(call.recording, transcript, diarization, talk, scorecard)
+        heard = hear(self.journal, call, options, partial(_stage, claim))
+        talk = heard.conversation
+        return heard.record(
+            self.scorer.score(talk.utterances, talk.metrics, options.rubric, report)
+        )
 
     def _listen(
         self, claim: Claim, call: Call, options: AnalyzeOptions, report: Callable[[float], None]
     ) -> None:
         """Keep a new transcript and diarization, beside those that are there."""
+        if call.recording.uri is None:
+            raise no_recording(call)
         audio = AudioSource(uri=call.recording.uri)
         for stage, work in (
             (TRANSCRIBE, partial(self.transcriber.transcribe, audio, options.transcribe, report)),

@@ -38,6 +38,7 @@ class EventType(StrEnum):
     """What may have happened."""
 
     DONE = "callscope.call.done"
+    RESCORED = "callscope.call.rescored"  # a new version of its record
     FAILED = "callscope.call.failed"
     ERASED = "callscope.call.erased"
     PING = "callscope.ping"  # somebody tries a webhook out
@@ -45,7 +46,10 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that happened to a call; `problem` is the code of one that failed."""
+    """Something that happened to a call.
+
+    `problem` is the code of one that failed, `version` that of a new record.
+    """
 
     id: str
     type: EventType
@@ -53,6 +57,7 @@ class Happening:
     call_id: str | None = None
     external_id: str | None = None
     problem: str | None = None
+    version: int | None = None
 
 
 Announce: TypeAlias = Callable[[Session, str, Happening], None]
@@ -101,9 +106,11 @@ def _data(happening: Happening, base: str) -> Mapping[str, Any]:
     }
     if happening.problem is not None:
         data["problem"] = happening.problem
+    if happening.version is not None:
+        data["record_version"] = happening.version
     if happening.type is not EventType.ERASED:
         data["links"] = {"call": call}
-    if happening.type is EventType.DONE:
+    if happening.type in (EventType.DONE, EventType.RESCORED):
         data["links"] |= {"record": f"{call}/record", "transcript": f"{call}/transcript"}
     return data
 

@@ -14,9 +14,6 @@ def upgrade() -> None:
     with op.batch_alter_table("calls") as calls:
         calls.add_column(sa.Column("lane", sa.String(16), nullable=False, server_default="live"))
         calls.add_column(sa.Column("run", sa.Integer(), nullable=False, server_default="1"))
-    with op.batch_alter_table("calls") as calls:
-        calls.alter_column("lane", server_default=None)
-        calls.alter_column("run", server_default=None)
     op.create_index("ix_calls_tenant_status_id", "calls", ["tenant", "status", "id"])
     op.create_index("ix_calls_tenant_sha256", "calls", ["tenant", "sha256"])
     op.create_table(

@@ -17,8 +17,6 @@ def upgrade() -> None:
         calls.add_column(sa.Column("notes", sa.JSON(), nullable=False, server_default="[]"))
         calls.alter_column("blob", existing_type=sa.String(255), nullable=True)
         calls.create_unique_constraint("uq_calls_tenant_identity", ["tenant", "identity"])
-    with op.batch_alter_table("calls") as calls:
-        calls.alter_column("notes", server_default=None)
     _create_arrivals()
     _create_webhooks()
     op.create_table(
