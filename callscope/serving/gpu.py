@@ -19,13 +19,11 @@ def watch_gpus() -> None:
 def _memory() -> Iterator[Reading]:
     import pynvml  # of no use without a driver
 
-    pynvml.nvmlInit()
     try:
+        pynvml.nvmlInit()
         for number in range(pynvml.nvmlDeviceGetCount()):
             memory = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(number))
             for state, size in (("used", memory.used), ("total", memory.total)):
                 yield "callscope_gpu_memory_bytes", (str(number), state), size
-    except pynvml.NVMLError:  # such as a GPU that has fallen off the bus
-        return
-    finally:
-        pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return  # a container without the library, a GPU that has fallen off the bus

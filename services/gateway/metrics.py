@@ -17,6 +17,7 @@ from callscope.errors import Unavailable
 from callscope.serving.metrics import Reading, Watched
 from callscope.types import CallRecord, Outcome, Role, Timing
 from services.gateway.call import Call, CallStatus, Lane
+from services.gateway.submission import instant
 
 __all__ = [
     "ARRIVALS",
@@ -179,7 +180,7 @@ def count_record(call: Call, record: CallRecord) -> None:
     CALLS.labels(CallStatus.DONE, call.lane).inc()
     CALL_SECONDS.labels(call.lane).observe((now - call.created_at).total_seconds())
     if call.recording.started_at is not None:
-        began = datetime.fromisoformat(call.recording.started_at)
+        began = instant(call.recording.started_at)
         after = (now - began).total_seconds() - (call.recording.duration or 0.0)
         CALL_END_SECONDS.labels(call.lane).observe(max(0.0, after))
     for behavior in record.behaviors:

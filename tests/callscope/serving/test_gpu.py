@@ -26,7 +26,6 @@ def memory(number: int, state: str) -> float | None:
 def two_gpus(monkeypatch: pytest.MonkeyPatch, driver: Path) -> None:
     monkeypatch.setattr(gpu, "_DRIVER", driver)
     monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
-    monkeypatch.setattr(pynvml, "nvmlShutdown", lambda: None)
     monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 2)
     monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda number: number)
     monkeypatch.setattr(
@@ -48,6 +47,21 @@ def test_nothing_is_shown_without_a_driver(monkeypatch: pytest.MonkeyPatch, tmp_
     two_gpus(monkeypatch, tmp_path / "none")
     gpu.watch_gpus()
     assert memory(0, "used") is None
+
+
+def test_a_driver_without_its_library_leaves_the_other_metrics(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "driver").touch()
+    monkeypatch.setattr(gpu, "_DRIVER", tmp_path / "driver")
+
+    def without() -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", without)
+    gpu.watch_gpus()
+    assert memory(0, "used") is None
+    assert "callscope_inflight" in {family.name for family in REGISTRY.collect()}
 
 
 def test_a_gpu_that_fails_leaves_the_other_metrics(
