@@ -100,7 +100,10 @@ class ActFinder:
             self.heads.groups["agent"].probabilities(vectors, texts, near),
             self.heads.groups["customer"].probabilities(vectors, texts, alone),
         ]
-        rows = [settled(dict(zip(ACTS, map(float, row), strict=True))) for row in np.hstack(found)]
+        rows = [
+            settled(dict(zip(ACTS, map(float, row), strict=True)), text)
+            for row, text in zip(np.hstack(found), texts, strict=True)
+        ]
         values = np.array([[row[act] for act in ACTS] for row in rows]).reshape(
             len(rows), len(ACTS)
         )

@@ -32,6 +32,13 @@ GROUPS = {
     "proposal": "P",
     "next_steps": "n",
     "confirm_resolved": "k",
+    "emotional_acknowledgement": "e",
+    "understanding": "u",
+    "reassurance": "r",
+    "reflection": "fF",
+    "complex_reflection": "F",
+    "dismissive": "D",
+    "blaming": "B",
 }
 
 Row = dict[str, str]

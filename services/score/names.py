@@ -15,12 +15,15 @@ __all__ = ["all_names", "customer_names", "uses_name"]
 _NAME = (
     r"((?:(?:[Mm](?:r|rs|s|ister|issus|iss)|[Dd](?:r|octor))\.? )?[A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
 )
-_GIVEN = re.compile(rf"\b(?:[Mm]y name is|[Mm]y name's|[Tt]his is|[Ii]t's|I'm|I am) {_NAME}")
+# Accents and dialects as recognizers spell them must not hide a name.
+_MY_NAME_IS = r"[Mm][ye] name(?: is| ees|'s)"
+_THIS_IS = r"(?:[Tt]h|[DdZz])is (?:is|ees)"
+_GIVEN = re.compile(rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Ii]t's|I'm|I am) {_NAME}")
 _ASKED_FOR = re.compile(
     rf"\b(?:speaking (?:with|to)|talking (?:with|to)|[Ii]s (?:this|that)|[Aa]re you) {_NAME}"
 )
 _INTRODUCES = re.compile(
-    rf"\b(?:[Mm]y name is|[Mm]y name's|[Tt]his is|[Tt]alking to|I'm) {_NAME}"
+    rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Tt]alking to|I'm) {_NAME}"
     rf"|\b([A-Z][\w'-]+) (?:speaking|here)\b"
 )
 _ASKS_NAME = re.compile(r"\b(?:name|who am i speaking|who do i have|who is calling)\b", re.I)

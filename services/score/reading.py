@@ -21,6 +21,7 @@ __all__ = ["FOUND", "Finding", "Reader", "Reading", "settled"]
 FOUND = 0.5
 """From this probability an act counts as found: where training placed each head's decision."""
 
+SENTENCE = 3  # words below which an agent is not accused of anything
 NAMED = 0.95  # the rule for name use is rarely wrong
 DECIMALS = 4  # below what differs between machines
 
@@ -126,15 +127,19 @@ def _probabilities(
     texts = [sentences[row].text for row in rows]
     found = group.probabilities(vectors[rows], texts, contexts)
     return [
-        settled({act: float(p) for act, p in zip(group.acts, row, strict=True)}) for row in found
+        settled({act: float(p) for act, p in zip(group.acts, row, strict=True)}, text)
+        for row, text in zip(found, texts, strict=True)
     ]
 
 
-def settled(found: dict[str, float]) -> dict[str, float]:
+def settled(found: dict[str, float], text: str) -> dict[str, float]:
     """A sentence that helps does not hurt: of two contrary acts the likelier rules the other out.
 
     "I understand, but that's the policy" is not understanding; "waiting is no fun" is no brush-off.
+    A word or two ("No.", "Yeah, again.") accuse nobody by themselves: they are halved.
     """
+    if len(text.split()) < SENTENCE:
+        found = {act: p / 2 if act in _HURTING else p for act, p in found.items()}
     sides = (_HELPING, _HURTING)
     helps, hurts = (max((found.get(act, 0.0) for act in side), default=0.0) for side in sides)
     weaker, stronger = (_HURTING, helps) if helps > hurts else (_HELPING, hurts)

@@ -6,6 +6,7 @@ Recognizers punctuate, mostly; where they do not, a pause ends a sentence.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from callscope.types import Role, Utterance, Word
 
@@ -15,6 +16,7 @@ PAUSE = 1.5  # seconds between two words; hesitations inside a sentence are shor
 LONGEST = 45  # words; unpunctuated speech is cut here
 
 _END = re.compile(r"""[.?!]["')\]]*$""")
+_HOUR = re.compile(r"[ap]\.m\.$", re.IGNORECASE)  # ends a sentence only before a capital
 _NO_END = re.compile(r"(?:^(?:mr|mrs|ms|dr|st|no|vs|e\.g|i\.e|[a-z])|\.\.)\.$", re.IGNORECASE)
 
 
@@ -52,7 +54,8 @@ def split(utterances: Sequence[Utterance]) -> tuple[Sentence, ...]:
 def split_text(text: str) -> tuple[str, ...]:
     """Sentences of plain text, by the same punctuation."""
     words = text.split()
-    ends = [place for place, word in enumerate(words, 1) if _ends(word)]
+    pairs = zip(words, chain(words[1:], [""]), strict=False)  # a word and the one after it
+    ends = [place for place, pair in enumerate(pairs, 1) if _ends(*pair)]
     spans = zip([0, *ends], [*ends, len(words)], strict=True)
     return tuple(" ".join(words[start:end]) for start, end in spans if end > start)
 
@@ -64,7 +67,7 @@ def _sentences(utterance: Utterance) -> Iterator[Sentence]:
         last = place == len(words)
         if (
             last
-            or _ends(word.text)
+            or _ends(word.text, words[place].text)
             or words[place].start - word.end >= PAUSE
             or place - first >= LONGEST
         ):
@@ -78,5 +81,8 @@ def _sentences(utterance: Utterance) -> Iterator[Sentence]:
             first = place
 
 
-def _ends(word: str) -> bool:
+def _ends(word: str, after: str) -> bool:
+    """Whether a sentence ends with `word`, by its punctuation and by the word after it."""
+    if _HOUR.search(word):
+        return not after[:1].islower()
     return bool(_END.search(word)) and not _NO_END.search(word)

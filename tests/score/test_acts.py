@@ -136,3 +136,9 @@ def test_backchannels_do_nothing(reader: Reader) -> None:
     read = reader.read([replace(line, backchannel=True)], lambda _: None)
     assert [dict(finding.probabilities) for finding in read.findings] == [{}]
     assert read.by(Role.AGENT) == ()
+
+
+@pytest.mark.parametrize("said", ["then?", "Mem,", "Yeah, again.", "No."])
+def test_a_word_or_two_accuse_nobody(reader: Reader, said: str) -> None:
+    found = acts_of(reader, ("customer", "I've been waiting for an hour."), ("agent", said))
+    assert not found & {"dismissive", "blaming"}

@@ -13,7 +13,7 @@ from tests.score.conversations import Line, conversation
 
 def test_hardly_a_judgement_flips_for_who_is_speaking(models: ModelStore) -> None:
     engine = ScoreEngine(models, RubricLibrary(), "cpu", threads=1, encoder=Remembering)
-    by_kind = count(engine, calls()[:3], 2, rubrics=("general",), whose=(BOTH,))
+    by_kind = count(engine, calls(), 2, rubrics=("general",), whose=(BOTH,))
     assert by_kind.keys() == {"accent", "dialect", "history", "name", "politeness"}
     compared = sum(flips.compared for flips in by_kind.values())
     flipped = sum(flips.flipped for flips in by_kind.values())
@@ -63,3 +63,9 @@ def test_word_stays_word() -> None:
 )
 def test_spellings_of_speech_become_standard(heard: str, written: str) -> None:
     assert standard(heard) == written
+
+
+@pytest.mark.parametrize("opening", ["My name is", "Me name is", "Dis is", "My name ees", "Zis is"])
+def test_a_name_is_known_in_any_accent(opening: str) -> None:
+    told = read([("agent", "Hello."), ("customer", f"{opening} Oluwaseun Adeyemi.")])
+    assert told[1].text.endswith("Taylor Morgan.")

@@ -34,6 +34,14 @@ def test_titles_initials_and_hesitations_do_not() -> None:
     assert texts(spoken(text)) == [text]
 
 
+def test_an_hour_does_only_before_a_capital() -> None:
+    assert texts(spoken("Between 8 a.m. and 10 a.m. then?")) == ["Between 8 a.m. and 10 a.m. then?"]
+    assert texts(spoken("It opens at 9 a.m. Shall I call?")) == [
+        "It opens at 9 a.m.",
+        "Shall I call?",
+    ]
+
+
 def test_a_long_pause_does() -> None:
     words = [*spoken("let me look"), ("okay", 2.0), ("found", 0.1), ("it", 0.1)]
     assert texts(words) == ["let me look", "okay found it"]
