@@ -7,6 +7,7 @@ Seconds are the processor's, so that other work on the machine changes little.
 """
 
 import argparse
+import contextlib
 import functools
 import importlib
 import json
@@ -34,7 +35,7 @@ class Part:
     """Something with a name that a function does: `module:name` or `module:Class.name`.
 
     What computes in threads of its own, as CTranslate2 does, has its time counted for the whole
-    process, `everywhere`.
+    process, `everywhere`; such parts take turns, or each would count the other's.
     """
 
     name: str
@@ -73,20 +74,25 @@ class _Stopwatch:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._inside = threading.local()
+        self._turn = threading.Lock()
 
     def around(self, part: Part) -> None:
         """Put the watch around the part's function, wherever it is called from."""
         module, _, path = part.function.partition(":")
         *owners, name = path.split(".")
         owner: Any = functools.reduce(getattr, owners, importlib.import_module(module))
-        clock = time.process_time if part.everywhere else time.thread_time
-        setattr(owner, name, self._timed(part.name, getattr(owner, name), clock))
+        setattr(owner, name, self._timed(part, getattr(owner, name)))
 
-    def _timed(
-        self, name: str, work: Callable[..., Any], clock: Callable[[], float]
-    ) -> Callable[..., Any]:
+    def _timed(self, part: Part, work: Callable[..., Any]) -> Callable[..., Any]:
+        clock = time.process_time if part.everywhere else time.thread_time
+        turn = self._turn if part.everywhere else contextlib.nullcontext()
+
         @functools.wraps(work)
         def timed(*args: Any, **options: Any) -> Any:
+            with turn:
+                return measured(*args, **options)
+
+        def measured(*args: Any, **options: Any) -> Any:
             parents: list[float] = self._inside.__dict__.setdefault("parents", [])
             parents.append(0.0)
             began = clock()
@@ -94,7 +100,8 @@ class _Stopwatch:
                 return work(*args, **options)
             finally:
                 taken = clock() - began
-                self.seconds[name] = self.seconds.get(name, 0.0) + taken - parents.pop()
+                before = self.seconds.get(part.name, 0.0)
+                self.seconds[part.name] = before + taken - parents.pop()
                 if parents:
                     parents[-1] += taken
 
