@@ -39,11 +39,34 @@ def _voices(distance: float, count: int) -> Embeddings:
         pytest.param(0.75, (40, 30, 5), 3, id="an announcement"),
         pytest.param(0.66, (40, 30, 5), 2, id="five seconds of a voice not so different"),
         pytest.param(0.8, (40, 30, 2), 2, id="a cough"),
-        pytest.param(0.6, (40, 30, 30), 2, id="voices too alike to be a third"),
     ],
 )
 def test_the_number_of_speakers(distance: float, seconds: tuple[float, ...], found: int) -> None:
     assert speakers(distance, *seconds) == found
+
+
+@pytest.mark.parametrize(
+    ("distance", "spread", "found"),
+    [
+        pytest.param(0.45, 0.25, 3, id="alike, but each by itself"),
+        pytest.param(0.45, 0.35, 2, id="one voice in two moods"),
+        pytest.param(0.6, 0.45, 2, id="voices too scattered to tell"),
+        pytest.param(0.35, 0.1, 2, id="one voice on two lines"),
+    ],
+)
+def test_a_third_voice_like_anothers_lies_apart_from_it(
+    distance: float, spread: float, found: int
+) -> None:
+    one, other, third = (_scattered(distance, spread, which) for which in range(3))
+    assert len(find_voices([*one, *other, *third], [2.0] * 36, SpeakerRange(1, 4))) == found
+
+
+def _scattered(distance: float, spread: float, which: int) -> list[Embeddings]:
+    """Twelve pieces of a voice: two of them are `distance` apart, the first is unlike both."""
+    alike = _voices((distance - spread) / (1 - spread), 2)
+    voice = np.eye(1, 192, k=2)[0] if which == 0 else alike[which - 1]
+    own = np.eye(12, 192, k=3 + 12 * which)
+    return list(np.sqrt(1 - spread) * voice + np.sqrt(spread) * own)
 
 
 def test_the_number_asked_for_is_kept() -> None:
