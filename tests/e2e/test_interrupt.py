@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import av
@@ -16,6 +16,14 @@ _LONG = 40  # times the sample call: an hour, more than any test machine gets th
 _IMPORTED = 5.0  # CPU seconds after which the command is at work, with models being loaded
 _LOADED = 12.0  # CPU seconds after which models are loaded and the call is at work
 _PATIENCE = 90  # seconds to let go of a batch or of a model that is being loaded
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Who is started in a shell's background ignores SIGINT, and so would whom we start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +69,14 @@ def test_a_stopped_analysis_leaves_no_process_no_file_and_no_half_record(
         text=True,
         start_new_session=True,
     )
-    while process.poll() is None and cpu_seconds(process) < after:
-        time.sleep(0.05)
-    process.send_signal(number)
-    output, errors = process.communicate(timeout=_PATIENCE)
+    try:
+        while process.poll() is None and cpu_seconds(process) < after:
+            time.sleep(0.05)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=_PATIENCE)
+    finally:
+        process.kill()
+        process.communicate()  # closes what we read from
 
     assert (process.returncode, output, errors.split()) == (130, "", ["interrupted"])
     with pytest.raises(ProcessLookupError):

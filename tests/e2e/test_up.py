@@ -145,7 +145,7 @@ def test_metrics_carry_the_contracts_names_and_no_ids(up: Up, uploaded: Any) -> 
     ):
         assert name in text
     for stage in ("transcribe", "diarize", "score"):
-        heard = re.search(rf'stage_audio_seconds_total{{{{stage="{stage}"}}}} (\S+)', text)
+        heard = re.search(rf'stage_audio_seconds_total\{{stage="{stage}"\}} (\S+)', text)
         assert heard is not None, stage
         assert float(heard[1]) > uploaded["recording"]["duration"] * 0.9
     assert uploaded["id"] not in text
