@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
-from callscope.errors import AudioNotFound, AudioTooLarge, Conflict, Unavailable
+from callscope.errors import AudioNotFound, AudioTooLarge, Conflict, InvalidSetting, Unavailable
 
 __all__ = ["BlobStore", "Inbox", "Incoming", "LeftOver", "LocalStore"]
 
@@ -163,14 +163,16 @@ class Inbox:
 
     Raises:
         Conflict: another process with the same executor id uses the folder.
+        InvalidSetting: it cannot be made or written.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._max_bytes = max_bytes
+        with _setting_up(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (folder.parent / f"{folder.name}.lock").open("w")
         self._syncing = ThreadPoolExecutor(_SYNCS, "sync")
-        self._lock = (folder.parent / f"{folder.name}.lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -196,10 +198,15 @@ class Inbox:
 
 
 class LocalStore:
-    """A `BlobStore` in a folder on the same file system as the `Inbox`."""
+    """A `BlobStore` in a folder on the same file system as the `Inbox`.
+
+    Raises:
+        InvalidSetting: it cannot be made.
+    """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        with _setting_up(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder.resolve()
 
     def keep(self, file: Path, key: str) -> None:
@@ -254,6 +261,18 @@ def _disk_errors() -> Iterator[None]:
         raise Unavailable(
             f"the recording cannot be stored: {os.strerror(error.errno or errno.EIO).lower()}",
             remedy="Free space in CALLSCOPE_DATA_DIR." if full else "Check CALLSCOPE_DATA_DIR.",
+        ) from error
+
+
+@contextlib.contextmanager
+def _setting_up(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno or errno.EIO).lower()
+        raise InvalidSetting(
+            f"CALLSCOPE_DATA_DIR: {folder} cannot be written: {reason}",
+            remedy="Give that folder to the user the gateway runs as, or name another one.",
         ) from error
 
 
