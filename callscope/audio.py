@@ -28,6 +28,7 @@ from callscope.errors import (
     UndecodableAudio,
     UnsupportedAudio,
 )
+from callscope.links import Links
 from callscope.riff import is_linear16, without_trailing_zeros
 from callscope.sources import Sources
 from callscope.types import AudioSource, MediaInfo
@@ -84,6 +85,7 @@ class AudioReader:
         roots: folders whose files may be read through `file://`.
         buckets: buckets that may be read through `s3://`.
         s3: the client of their store.
+        hosts: whose links may be fetched through `https://`.
         limits: what a recording may be at most.
     """
 
@@ -93,10 +95,17 @@ class AudioReader:
         roots: Sequence[Path],
         buckets: Sequence[str] = (),
         s3: Minio | None = None,
+        hosts: Sequence[str] = (),
         limits: AudioLimits = AudioLimits(),
     ) -> None:
         self._limits = limits
-        self._sources = Sources(roots=roots, buckets=buckets, s3=s3, max_bytes=limits.max_bytes)
+        self._sources = Sources(
+            roots=roots,
+            buckets=buckets,
+            s3=s3,
+            max_bytes=limits.max_bytes,
+            links=Links(hosts, limits.max_bytes),
+        )
 
     def open(
         self, source: AudioSource, folder: str | None = None

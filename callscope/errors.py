@@ -238,7 +238,7 @@ class Forbidden(CallscopeError):
 
 
 class ForbiddenUri(Forbidden):
-    """The URI points outside the folders and buckets this service may read."""
+    """The URI points outside the folders, buckets and hosts this service may read."""
 
     code = "forbidden_uri"
     default_remedy = (

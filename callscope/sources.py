@@ -1,7 +1,7 @@
-"""Checked access to a recording's bytes: from the request, an allowed folder, or a bucket.
+"""Checked access to a recording's bytes: from the request, an allowed folder, bucket or host.
 
-A service reads URIs that others send it, so nothing outside its configured folders and buckets
-may be reached, whatever the URI looks like: the path is resolved first (dot segments, percent
+A service reads URIs that others send it, so nothing outside its configured folders, buckets and
+hosts may be reached, whatever the URI looks like: the path is resolved first (dot segments, percent
 signs, symbolic links), compared with the folders, and then opened component by component without
 following links, so that a link swapped in meanwhile leads nowhere.
 """
@@ -21,6 +21,7 @@ from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError
 
 from callscope.errors import AudioNotFound, AudioTooLarge, ForbiddenUri, Unavailable
+from callscope.links import Links
 from callscope.types import AudioSource
 
 __all__ = ["Sources"]
@@ -31,13 +32,14 @@ _MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchBucket", "NoSuchVersion"}
 
 
 class Sources:
-    """Opens recordings inside `roots` (`file://`) and `buckets` (`s3://`), and nothing else.
+    """Opens recordings in `roots` (`file://`), `buckets` (`s3://`) and behind `links` (`https://`).
 
     Args:
         roots: folders whose files may be read, with everything below them.
         buckets: names of buckets that may be read.
         s3: the client of their store; None where there is none.
-        max_bytes: objects above this size are refused before or while they are fetched.
+        max_bytes: objects above this size are refused while they are fetched.
+        links: fetches those to the hosts that may be read.
     """
 
     def __init__(
@@ -47,23 +49,26 @@ class Sources:
         buckets: Sequence[str] = (),
         s3: Minio | None = None,
         max_bytes: int,
+        links: Links,
     ) -> None:
         self._roots = tuple(Path(os.path.realpath(root)) for root in roots)
         self._buckets = frozenset(buckets)
         self._s3 = s3
         self._max_bytes = max_bytes
+        self._links = links
 
     @contextmanager
     def open(self, source: AudioSource, folder: str | None = None) -> Iterator[BinaryIO]:
         """The source's bytes as a seekable file, closed at the end of the block.
 
-        With a `folder`, only what lies in the folder of that name in a root or bucket.
+        With a `folder`, only what lies in the folder of that name in a root or bucket; a link is
+        known to those alone whom its host has told it.
 
         Raises:
-            ForbiddenUri: not a `file://` or `s3://` URI, or outside the folders and buckets.
+            ForbiddenUri: no `file://`, `s3://` or `https://` URI, or outside what may be read.
             AudioNotFound: nothing readable there, or no regular file.
             AudioTooLarge: the object is larger than `max_bytes`.
-            Unavailable: the object store does not answer or refuses this service.
+            Unavailable: the store or host does not answer, or the store refuses this service.
         """
         if source.data is not None:
             yield io.BytesIO(source.data)
@@ -76,10 +81,15 @@ class Sources:
         elif scheme == "s3":
             with self._fetch_object(uri, folder) as file:
                 yield file
+        elif scheme == "https":
+            with _spool() as file:
+                self._links.fetch(uri, file)
+                file.seek(0)
+                yield file
         else:
             raise ForbiddenUri(
-                f"a recording's URI starts with file:// or s3://, not {scheme[:20]!r}",
-                remedy="Send a file:// or s3:// URI, or the bytes themselves.",
+                f"a recording's URI starts with file://, s3:// or https://, not {scheme[:20]!r}",
+                remedy="Send such a URI, or the bytes themselves.",
             )
 
     def _open_file(self, uri: str, folder: str | None) -> BinaryIO:
@@ -109,8 +119,7 @@ class Sources:
                 f"no object store is configured to read {uri} from",
                 remedy="Set CALLSCOPE_S3_ENDPOINT and the keys.",
             )
-        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
-            file = cast(BinaryIO, spool)
+        with _spool() as file:
             try:
                 self._download(self._s3, bucket, key, file)
             except (MinioException, HTTPError) as error:
@@ -130,6 +139,12 @@ class Sources:
         finally:
             response.close()
             response.release_conn()
+
+
+@contextmanager
+def _spool() -> Iterator[BinaryIO]:
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
+        yield cast(BinaryIO, file)
 
 
 def _outside(uri: str, folder: str) -> ForbiddenUri:

@@ -21,11 +21,12 @@ def audio_limits(settings: ServiceSettings) -> AudioLimits:
 
 
 def audio_reader(settings: ServiceSettings) -> AudioReader:
-    """A reader for the folders and buckets that the settings allow."""
+    """A reader for the folders, buckets and hosts that the settings allow."""
     return AudioReader(
         roots=settings.audio_roots,
         buckets=settings.audio_buckets,
         s3=s3_client(settings),
+        hosts=settings.audio_hosts,
         limits=audio_limits(settings),
     )
 

@@ -7,7 +7,7 @@
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -19,6 +19,8 @@ from pydantic_settings import (
 from callscope.errors import InvalidSetting
 
 __all__ = ["ServiceSettings"]
+
+_Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+(:\d{1,5})?$")]
 
 
 class ServiceSettings(BaseSettings):
@@ -51,6 +53,11 @@ class ServiceSettings(BaseSettings):
     )
     audio_buckets: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Buckets that s3:// URIs may point into, separated by commas."
+    )
+    audio_hosts: Annotated[tuple[_Host, ...], NoDecode] = Field(
+        (),
+        description="Hosts, with or without a port, that https:// links may point to, separated by "
+        "commas; those who send links can read all that these give without a sign-in.",
     )
     s3_endpoint: str | None = Field(
         None, description="host:port of the MinIO or S3 server; empty for none."
@@ -91,7 +98,7 @@ class ServiceSettings(BaseSettings):
         "INFO", description="Least severe log line written."
     )
 
-    @field_validator("audio_roots", "audio_buckets", mode="before")
+    @field_validator("audio_roots", "audio_buckets", "audio_hosts", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part for part in value.split(",") if part) if isinstance(value, str) else value

@@ -375,10 +375,12 @@ def _same(new: NewCall, before: Call, how: str, remedy: str) -> Call:
 
 
 def _name_in(uri: str) -> str | None:
-    """The recording's name with its folders, as the URI has it."""
+    """The recording's name with its folders, as the URI has it; S3's keys are literal."""
     scheme, _, rest = uri.partition("://")
     name = rest.partition("/")[2]
-    return sound_file_name(unquote(name) if scheme.lower() == "file" else name)
+    if scheme.lower() == "https":
+        name = name.partition("?")[0]  # a signature is nobody else's business
+    return sound_file_name(name if scheme.lower() == "s3" else unquote(name))
 
 
 def _known_source(name: str) -> str:

@@ -1,10 +1,16 @@
 """Facts in file names, read alike at every door."""
 
+import ssl
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from services.gateway.details import DetailsFolder
 from tests.gateway.conftest import Up, gateway_settings, noise, running
@@ -91,3 +97,45 @@ def test_a_table_completes_what_is_sent(start: Callable[..., Up], tmp_path: Path
     assert call["recording"]["metadata"] == {"agent": "a-17", "queue": "billing"}
     other = up.http.post("/v1/calls", files={"audio": ("other.wav", noise())}).json()
     assert [note["reason"] for note in other["notes"]] == ["no row for this recording"]
+
+
+def test_a_links_path_tells_facts_and_its_signature_stays_nowhere(
+    all_engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host/Jürgen K_en.wav").write_bytes(noise())
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with serving_folder(tmp_path / "host", authority) as host:
+        settings = gateway_settings(
+            tmp_path / "data", all_engines, name_pattern=PATTERN, audio_hosts=(host,)
+        )
+        with running(settings, all_engines) as up:
+            link = f"https://{host}/J%C3%BCrgen%20K_en.wav?signature=s3cr3t"
+            call = up.http.post("/v1/calls", json={"uri": link}).json()
+            assert call["recording"]["metadata"] == {"agent": "Jürgen K"}
+            assert up.finished(call["id"])["status"] == "done"
+    kept = [file for file in (tmp_path / "data").rglob("*") if file.is_file()]
+    assert kept
+    assert not [file for file in kept if b"s3cr3t" in file.read_bytes()]
+
+
+@contextmanager
+def serving_folder(folder: Path, authority: trustme.CA) -> Iterator[str]:
+    """Serve files over TLS; gives host:port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"localhost:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Be quiet."""

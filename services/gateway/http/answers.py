@@ -25,8 +25,8 @@ class UriSubmission(Submission):
 
     uri: str = Field(
         max_length=4096,
-        description="`file://` inside the gateway's allowed folders, or `s3://bucket/key` in an "
-        "allowed bucket. The bytes are copied.",
+        description="`file://` inside the gateway's allowed folders, `s3://bucket/key` in an "
+        "allowed bucket, or `https://` on an allowed host. The bytes are copied.",
         examples=["s3://calls/2026/01/31/a17.wav"],
     )
 
