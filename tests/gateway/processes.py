@@ -140,6 +140,10 @@ class GatewayProcess(Process):
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
+    def progress(self, call_id: str) -> float:
+        """How much of a running call is done; 0 before it runs."""
+        return float(self.client.get(f"/v1/calls/{call_id}").json().get("progress") or 0)
+
     def is_done(self, call_id: str) -> bool:
         return bool(self.client.get(f"/v1/calls/{call_id}").json()["status"] == "done")
 
