@@ -94,6 +94,15 @@ def test_no_probe_failed_in_two_hours_and_the_page_says_so() -> None:
         assert each in words("kubernetes.md")
 
 
+@pytest.mark.parametrize("calls", [100_000, 1_000_000])
+def test_what_a_look_at_the_queue_costs_is_what_was_measured(calls: int) -> None:
+    found = [results("backlog")[name][str(calls)] for name in ("sqlite", "postgresql")]
+    looks = [each["look_milliseconds"] for each in found]
+    cells = (f"{look['p50']:.1f} / {look['p95']:.1f}" for look in looks)
+    assert row(f"{calls:,}", *cells) in words("operations.md")
+    assert all(each["scrape_milliseconds"]["slowest"] < 1000 for each in found)  # of 10 s
+
+
 def test_the_formulas_figures_are_measured_ones() -> None:
     page = words("capacity.md")
     spent = soak()["work"]["cpu_seconds_an_audio_hour"]
