@@ -98,7 +98,7 @@ def main() -> None:
             "python": platform.python_version(),
         },
     }
-    for name, opened in (("sqlite", _sqlite), ("postgresql", postgresql_server)):
+    for name, opened in (("sqlite", sqlite_file), ("postgresql", postgresql_server)):
         if name not in options.databases:
             continue
         with opened() as url:
@@ -128,7 +128,8 @@ def _options() -> argparse.Namespace:
 
 
 @contextmanager
-def _sqlite() -> Iterator[str]:
+def sqlite_file() -> Iterator[str]:
+    """The URL of an empty database."""
     with tempfile.TemporaryDirectory() as folder:
         yield f"sqlite:///{Path(folder)}/callscope.db"
 
@@ -143,7 +144,7 @@ def _fill(engine: sa.Engine, count: int) -> None:
     total = count + count // 10
     for at in range(0, total, _BATCH):
         numbers = range(at, min(at + _BATCH, total))
-        calls = [_call(source, number, number >= count) for number in numbers]
+        calls = [call_row(source, number, number >= count) for number in numbers]
         done = [call for call in calls if call["status"] is CallStatus.DONE]
         behaviors, disclosures = list(_behaviors(source, done)), list(_disclosures(source, done))
         marked = _marks(done, behaviors, disclosures, dialect)
@@ -169,7 +170,8 @@ def _fill(engine: sa.Engine, count: int) -> None:
             connection.execute(sa.text("VACUUM (ANALYZE)"))
 
 
-def _call(source: random.Random, number: int, queued: bool) -> dict[str, Any]:
+def call_row(source: random.Random, number: int, queued: bool) -> dict[str, Any]:
+    """A call as the table has it, one a minute."""
     accepted = _BEGIN + timedelta(seconds=60 * number)
     milliseconds = round(accepted.timestamp() * 1000)
     value = milliseconds << 80 | 7 << 76 | source.getrandbits(12) << 64 | 2 << 62

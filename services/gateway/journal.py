@@ -19,7 +19,7 @@ from services.gateway.database import transaction, upsert
 from services.gateway.index import enter
 from services.gateway.ledger import to_call
 from services.gateway.metrics import Standing
-from services.gateway.tables import ArtifactRow, CallRow, RecordRow
+from services.gateway.tables import BACKLOG, ArtifactRow, CallRow, RecordRow
 from services.gateway.webhooks.event import Announce, EventType, Happening, new_event_id, nobody
 
 __all__ = ["Journal"]
@@ -72,9 +72,9 @@ class Journal:
         """How many calls wait or were given up, by lane, and since when."""
         kinds = (CallRow.lane, CallRow.status)
         query = sa.select(*kinds, sa.func.count(), sa.func.min(CallRow.updated_at))
-        which = CallRow.status.in_((CallStatus.QUEUED, CallStatus.FAILED))
         with transaction(self._engine) as session:
-            return [Standing(*row) for row in session.execute(query.where(which).group_by(*kinds))]
+            found = session.execute(query.where(sa.text(BACKLOG)).group_by(*kinds))
+            return [Standing(*row) for row in found]
 
     def start(self, call_id: str) -> None:
         """The call is being analyzed."""

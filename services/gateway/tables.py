@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
+    "BACKLOG",
     "FACET_LENGTH",
     "ArrivalRow",
     "ArtifactRow",
@@ -25,6 +26,9 @@ __all__ = [
 
 FACET_LENGTH = 128
 """Characters of a sender's fact that can be filtered by; PostgreSQL indexes 2,700 bytes a row."""
+
+BACKLOG = "status IN ('queued', 'failed')"
+"""Calls that wait or were given up; the index of them serves what is asked in these words."""
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -86,6 +90,14 @@ class CallRow(Base):
         sa.Index(None, "tenant", "queue", "id"),
         sa.Index(None, "tenant", "rubric", "id"),
         sa.Index(None, "tenant", "began_at", "id"),
+        sa.Index(
+            "ix_calls_backlog",
+            "status",
+            "lane",
+            "updated_at",
+            sqlite_where=sa.text(BACKLOG),
+            postgresql_where=sa.text(BACKLOG),
+        ),
         # Wide enough to answer the other filters by itself, in the order of lists.
         sa.Index(
             "ix_calls_facets",

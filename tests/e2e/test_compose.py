@@ -1,16 +1,18 @@
 """docker-compose.yml as it runs; tools/containers/check-compose.sh starts it for these tests."""
 
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 from minio import Minio
 
 from tests.repo.deployment import compose
-from tests.repo.test_monitoring import QUERIES, SHOWN
+from tests.repo.test_monitoring import MONITORING, QUERIES, SHOWN
 
 pytestmark = pytest.mark.skipif(
     "CALLSCOPE_COMPOSE" not in os.environ,
@@ -95,6 +97,22 @@ def test_every_panel_and_recording_rule_has_something_to_show(record: Any) -> No
     assert record
     for query in SHOWN:
         wait_for(query, 150, lambda query=query: prometheus(query))
+
+
+def test_prometheus_answers_where_grafana_is_told_to_ask(record: Any) -> None:
+    assert record
+    (source,) = yaml.safe_load((MONITORING / "grafana/datasources.yml").read_text("utf-8"))[
+        "datasources"
+    ]
+    ask = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=9).status)"
+    address = f"{source['url']}/api/v1/query?query=up"
+    done = subprocess.run(
+        ["podman-compose", "exec", "-T", "gateway", "python", "-c", ask, address],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "200", done.stderr
 
 
 def test_no_alert_fires_on_a_healthy_system(record: Any) -> None:

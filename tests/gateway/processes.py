@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -58,6 +59,22 @@ class Process:
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def memory(self) -> int:
+        """Resident memory in MiB."""
+        return self._status("VmRSS")
+
+    @property
+    def peak_memory(self) -> int:
+        """The most resident memory so far, in MiB."""
+        return self._status("VmHWM")
+
+    def _status(self, field: str) -> int:
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
+        (kib,) = re.findall(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)
+        return round(int(kib) / 1024)
 
     @property
     def listening(self) -> bool:
@@ -122,6 +139,10 @@ class GatewayProcess(Process):
         answer = self.client.post("/v1/calls", files={"audio": noise()})
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
+
+    def progress(self, call_id: str) -> float:
+        """How much of a running call is done; 0 before it runs."""
+        return float(self.client.get(f"/v1/calls/{call_id}").json().get("progress") or 0)
 
     def is_done(self, call_id: str) -> bool:
         return bool(self.client.get(f"/v1/calls/{call_id}").json()["status"] == "done")

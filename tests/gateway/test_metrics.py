@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from prometheus_client import REGISTRY, generate_latest
 
 from callscope.errors import Unavailable
 from services.gateway import metrics
 from services.gateway.call import Lane
+from services.gateway.journal import Journal
 from tests.gateway.conftest import Up, noise
 from tests.gateway.counts import Change, now
 from tests.gateway.engines import Engines, Gate, eventually
@@ -130,3 +133,25 @@ def test_what_has_not_happened_yet_is_zero_and_not_absent() -> None:
         for lane in Lane:
             assert now("callscope_calls_total", outcome=outcome, lane=lane) is not None
     assert now("callscope_webhook_deliveries_total", outcome="given_up") is not None
+
+
+def test_the_queue_is_told_by_an_index_alone_however_many_calls_there_are(
+    engine: sa.Engine,
+) -> None:
+    plans: list[str] = []
+
+    def explained(connection: sa.Connection, _: Any, statement: str, *__: Any) -> None:
+        if "count(*)" in statement:
+            how = "EXPLAIN QUERY PLAN" if embedded else "EXPLAIN"
+            raw = connection.connection.cursor()
+            if not embedded:  # the table is empty; it would be read as a whole
+                raw.execute("SET LOCAL enable_seqscan = off")
+                raw.execute("SET LOCAL enable_bitmapscan = off")
+            raw.execute(f"{how} {statement}")
+            plans.extend(str(row[-1]) for row in raw.fetchall())
+
+    embedded = engine.dialect.name == "sqlite"
+    sa.event.listen(engine, "before_cursor_execute", explained)
+    assert Journal(engine, str).standings() == []
+    (used,) = [line for line in plans if "ix_calls_backlog" in line]
+    assert ("COVERING INDEX" if embedded else "Index Only Scan") in used

@@ -147,3 +147,31 @@ def test_nobody_notices_that_every_process_is_restarted_in_turn(cluster: Cluster
         assert len(set(sender.calls)) == len(sender.calls) >= 10
         for call_id in sender.calls:
             eventually(partial(sender.is_done, call_id), 60)
+
+
+def test_a_stage_that_ends_in_mid_call_leaves_the_call_to_another(tmp_path: Path) -> None:
+    ending, staying = (_stage("transcribe", tmp_path / name, 5.0) for name in ("ending", "staying"))
+    others = [_stage(stage, tmp_path, 0.1) for stage in ("diarize", "score")]
+    targets = {f"{each.stage}_target": each.target for each in others}
+    targets["transcribe_target"] = f"ipv4:{ending.target},{staying.target}"
+    gateway = GatewayProcess(tmp_path / "data", targets, retry_seconds_max=1)
+    with contextlib.ExitStack() as stack:
+        for each in (ending, staying, *others, gateway):
+            stack.callback(each.close)
+        for each in (ending, *others):
+            each.launch()
+            eventually(partial(getattr, each, "listening"), 60)
+        gateway.start()
+        call_id = gateway.send()
+        eventually(lambda: gateway.progress(call_id) > 0, 30)  # it is being transcribed
+        staying.launch()
+        eventually(partial(getattr, staying, "listening"), 60)
+        assert ending.end(signal.SIGTERM) == 0, ending.tail()
+        eventually(partial(gateway.is_done, call_id), 60)
+    assert '"code": "CANCELLED"' in ending.tail()  # it was at work on it
+    assert staying.results.read_text().split() == [call_id]
+
+
+def _stage(name: str, folder: Path, seconds: float) -> StageProcess:
+    folder.mkdir(exist_ok=True)
+    return StageProcess(name, folder, seconds)

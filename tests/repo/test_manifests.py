@@ -1,5 +1,6 @@
 """The Kubernetes manifests are valid, and agree with the settings, the images and compose."""
 
+import json
 import re
 import subprocess
 import sys
@@ -228,6 +229,32 @@ def test_every_pod_is_restricted(overlay: str) -> None:
             }
             assert {"cpu", "memory"} <= set(container["resources"]["requests"])
             assert "memory" in container["resources"]["limits"]
+
+
+@both
+@each_service
+def test_a_pods_memory_holds_a_recording_of_two_hours(overlay: str, service: str) -> None:
+    measured = json.loads((ROOT / "bench/results/probes.json").read_text(encoding="utf-8"))
+    assert (measured["hours"], measured["call"]) == (2, "done")
+    resources = only_container(overlay, service)["resources"]
+    given = mebibytes(resources["limits"]["memory"])
+    assert given >= 1.25 * measured["peak_memory_mib"][service]
+    # Kubernetes would take the pod's memory away from it when the node's runs short.
+    assert resources["requests"]["memory"] == resources["limits"]["memory"]
+
+
+def mebibytes(quantity: str) -> int:
+    number, unit = int(quantity[:-2]), quantity[-2:]
+    return number * {"Mi": 1, "Gi": 1024}[unit]
+
+
+@each_service
+def test_the_page_says_how_much_memory_a_pod_has_and_needs(service: str) -> None:
+    measured = json.loads((ROOT / "bench/results/probes.json").read_text(encoding="utf-8"))
+    given = only_container("production", service)["resources"]["limits"]["memory"]
+    page = (ROOT / "docs/capacity.md").read_text(encoding="utf-8")
+    needed = measured["peak_memory_mib"][service]
+    assert f"| {service} | {given[:-2]} {given[-2:]}B | {needed:,} |" in page
 
 
 @both

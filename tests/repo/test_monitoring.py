@@ -15,12 +15,13 @@ from prometheus_client import REGISTRY, Metric
 import callscope.serving.metrics
 import services.gateway.metrics
 import services.score.second_opinion
-from tests.repo.deployment import ROOT
-from tests.repo.test_manifests import documents
+from tests.repo.deployment import ROOT, compose, one_of
+from tests.repo.test_manifests import documents, only_container
 from tools.write_monitoring import files
 
 MONITORING = ROOT / "k8s/components/monitoring"
 RULES = MONITORING / "prometheus/rules"
+DASHBOARDS = sorted((MONITORING / "grafana/dashboards").glob("*.json"))
 PANEL_VARIABLES = {"$__rate_interval": "5m", "$__range": "6h", "$core_hour": "0.04"}
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
 
@@ -35,7 +36,7 @@ ALERTS = [rule for rule in RULE_LIST if "alert" in rule]
 
 
 def panel_queries() -> Iterator[str]:
-    for path in sorted((MONITORING / "grafana/dashboards").glob("*.json")):
+    for path in DASHBOARDS:
         for panel in json.loads(path.read_text("utf-8"))["panels"]:
             for target in panel.get("targets", ()):
                 query = target["expr"]
@@ -168,8 +169,42 @@ def test_written_files_are_up_to_date(path: Path, text: str) -> None:
     assert path.read_text(encoding="utf-8") == text, "run tools/write_monitoring.py"
 
 
+def provisioned(name: str, kind: str) -> dict[str, Any]:
+    """The one entry of a file that Grafana is provisioned with."""
+    (entry,) = yaml.safe_load((MONITORING / f"grafana/{name}.yml").read_text("utf-8"))[kind]
+    found: dict[str, Any] = entry
+    return found
+
+
+def test_every_panel_asks_the_data_source_that_grafana_is_given() -> None:
+    source = provisioned("datasources", "datasources")
+    asked = {
+        (panel["datasource"]["type"], panel["datasource"]["uid"])
+        for path in DASHBOARDS
+        for panel in json.loads(path.read_text("utf-8"))["panels"]
+        if panel.get("targets")
+    }
+    assert asked == {(source["type"], source["uid"])}
+    (port,) = one_of(documents("local"), "Service", "prometheus")["spec"]["ports"]
+    assert source["url"] == f"http://prometheus:{port['port']}"
+    assert compose()["services"]["prometheus"]["ports"][0].endswith(f":{port['port']}")
+
+
+def test_grafana_finds_the_dashboards_where_it_is_told_to_look() -> None:
+    folder = provisioned("providers", "providers")["options"]["path"]
+    grafana = compose()["services"]["grafana"]
+    assert f"./{DASHBOARDS[0].parent.relative_to(ROOT)}:{folder}:ro" in grafana["volumes"]
+    container = only_container("local", "grafana")
+    assert folder in {each["mountPath"] for each in container["volumeMounts"]}
+    home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home.removeprefix(f"{folder}/") in {path.name for path in DASHBOARDS}
+    assert home in {each.get("value") for each in container["env"]}
+    uids = [json.loads(path.read_text("utf-8"))["uid"] for path in DASHBOARDS]
+    assert len(set(uids)) == len(uids) == 4
+
+
 def test_panels_do_not_overlap() -> None:
-    for path in sorted((MONITORING / "grafana/dashboards").glob("*.json")):
+    for path in DASHBOARDS:
         taken: set[tuple[int, int]] = set()
         for panel in json.loads(path.read_text("utf-8"))["panels"]:
             place = panel["gridPos"]

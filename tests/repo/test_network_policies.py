@@ -41,6 +41,16 @@ class Network:
             if "namespaceSelector" in peer
         )
 
+    def lets_into(self, pod: str, namespace: str, port: int) -> bool:
+        """Whether a pod may connect to this port of any pod of another namespace."""
+        labels = {"kubernetes.io/metadata.name": namespace}
+        return any(
+            _matches(peer.get("namespaceSelector"), labels)
+            and port in [each["port"] for each in rule["ports"]]
+            for rule, peer in self._peers("Egress", pod)
+            if "namespaceSelector" in peer
+        )
+
     def lets_out(self, pod: str, address: str, port: int) -> bool:
         """Whether a pod may connect to an address outside the cluster."""
         found = ip_address(address)
@@ -134,6 +144,24 @@ def test_only_clients_reach_the_doors(overlay: str) -> None:
         for target, ports in network.ports.items()
         for port in ports.values()
     )
+
+
+@pytest.mark.parametrize("overlay", ["local", "production", "production-gpu", "production-tls"])
+def test_every_pod_may_ask_for_names(overlay: str) -> None:
+    network = Network(overlay)
+    assert all(network.lets_into(pod, "kube-system", 53) for pod in network.ports)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "port", "senders"),
+    [
+        ("production", 4317, {"gateway", "transcribe", "diarize", "score"}),  # traces
+        ("local", 9093, {"prometheus"}),  # alerts
+    ],
+)
+def test_what_is_told_to_monitoring_gets_there(overlay: str, port: int, senders: set[str]) -> None:
+    network = Network(overlay)
+    assert {pod for pod in network.ports if network.lets_into(pod, "monitoring", port)} == senders
 
 
 @pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7"])

@@ -33,7 +33,10 @@ for service in "${services[@]}"; do
     done
     ready=$(($(date +%s) - began))
     test "$(podman exec "$name" id -u)" = 10001
-    ! podman exec "$name" touch /opt/callscope/x 2> /dev/null
+    if podman exec "$name" touch /opt/callscope/x 2> /dev/null; then
+        echo "$service can write to its own code" >&2
+        exit 1
+    fi
     podman stop --time 60 "$name" > /dev/null
     status=$(podman inspect --format '{{.State.ExitCode}}' "$name")
     podman rm --volumes "$name" > /dev/null
