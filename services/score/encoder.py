@@ -6,7 +6,8 @@ but moves cosines in the third decimal, enough to flip a judgement at a threshol
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,15 +17,17 @@ import numpy.typing as npt
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read by transformers on import: never look online
 
 import torch
+from torch.nn.functional import normalize
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from callscope.errors import InvalidSetting
 from callscope.pipeline import Progress
+from services.score.layers import Layer, Packing, embed
 
 __all__ = ["Encoder", "load"]
 
-BATCH = 64
+BATCH = 512  # tokens
 LONGEST = 128  # tokens; what the model was trained on
 
 Floats = npt.NDArray[np.float32]
@@ -44,7 +47,7 @@ def load(folder: Path) -> tuple[Any, Any]:
 
 
 class Encoder:
-    """A transformers encoder from a local folder.
+    """A BERT encoder from a local folder.
 
     Raises:
         InvalidSetting: a GPU is asked for and there is none.
@@ -59,37 +62,57 @@ class Encoder:
         use_gpu = device != "cpu" and torch.cuda.is_available()
         self._device = torch.device("cuda" if use_gpu else "cpu")
         self._tokenizer, model = load(folder)
-        self._model = model.to(self._device).eval()
-
-    @property
-    def dimensions(self) -> int:
+        model = model.to(self._device).eval()
+        self.dimensions = int(model.config.hidden_size)
         """Length of a vector."""
-        return int(self._model.config.hidden_size)
+        self._embeddings = model.embeddings
+        self._layers = [Layer(each) for each in model.encoder.layer]
 
     def encode(self, texts: Sequence[str], progress: Progress) -> Floats:
         """Unit vectors, one row a text: (texts, dimensions).
 
-        Texts of similar length share a batch, so that little is padding. The order does not
-        depend on anything but the texts: the same texts give the same bytes.
+        The order of the work does not depend on anything but the texts: the same texts give the
+        same bytes.
         """
-        unique = sorted(set(texts), key=lambda text: (len(text), text))
+        batches = list(_batches(self._tokens(set(texts))))
         rows: dict[str, Floats] = {}
-        for start in range(0, len(unique), BATCH):
-            progress(start / len(unique))
-            batch = unique[start : start + BATCH]
-            rows.update(zip(batch, self._embed(batch), strict=True))
+        for done, batch in enumerate(batches):
+            progress(done / len(batches))
+            rows.update(zip(batch, self._embed(list(batch.values())), strict=True))
         progress(1.0)
         return np.array([rows[text] for text in texts], dtype=np.float32).reshape(
             len(texts), self.dimensions
         )
 
+    def _tokens(self, texts: Set[str]) -> dict[str, list[int]]:
+        """The tokens of each text, from the shortest to the longest."""
+        known = sorted(texts)
+        if not known:
+            return {}
+        ids = self._tokenizer(known, truncation=True, max_length=LONGEST)["input_ids"]
+        pairs = zip(known, ids, strict=True)
+        return dict(sorted(pairs, key=lambda pair: len(pair[1])))
+
     @torch.inference_mode()
-    def _embed(self, texts: list[str]) -> Floats:
-        tokens = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=LONGEST, return_tensors="pt"
-        ).to(self._device)
-        states = self._model(**tokens).last_hidden_state  # (texts, tokens, dimensions)
-        mask = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
-        means = (states * mask).sum(dim=1) / mask.sum(dim=1)
-        vectors: Floats = torch.nn.functional.normalize(means, dim=1).cpu().numpy()
+    def _embed(self, tokens: Sequence[Sequence[int]]) -> Floats:
+        packing = Packing.of([len(each) for each in tokens], self._device)
+        ids = torch.tensor([*chain(*tokens)], device=self._device)
+        states = embed(self._embeddings, ids, packing)
+        for layer in self._layers:
+            states = layer(states, packing)
+        vectors: Floats = normalize(packing.means(states), dim=1).cpu().numpy()
         return vectors
+
+
+def _batches(tokens: Mapping[str, list[int]]) -> Iterator[dict[str, list[int]]]:
+    """Consecutive texts with at most `BATCH` tokens together, but at least one text."""
+    batch: dict[str, list[int]] = {}
+    count = 0
+    for text, ids in tokens.items():
+        if batch and count + len(ids) > BATCH:
+            yield batch
+            batch, count = {}, 0
+        batch[text] = ids
+        count += len(ids)
+    if batch:
+        yield batch
