@@ -14,6 +14,8 @@ from torch.nn.functional import gelu, linear, scaled_dot_product_attention
 
 __all__ = ["Layer", "Packing", "embed"]
 
+DROPOUT = 0.1  # while it is trained
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packing:
@@ -56,7 +58,10 @@ def embed(embeddings: Any, ids: torch.Tensor, packing: Packing) -> torch.Tensor:
 
 
 class Layer(nn.Module):
-    """One layer, from transformers' `BertLayer`. Queries, keys and values are computed as one."""
+    """One layer, from transformers' `BertLayer`. Queries, keys and values are computed as one.
+
+    Matrices may be multiplied in 16 bits; what goes from layer to layer has 32.
+    """
 
     def __init__(self, layer: Any) -> None:
         super().__init__()
@@ -70,12 +75,23 @@ class Layer(nn.Module):
         self.wide: nn.Linear = layer.intermediate.dense
         self.narrow: nn.Linear = layer.output.dense
         self.norm: nn.LayerNorm = layer.output.LayerNorm
+        self.dropout = nn.Dropout(DROPOUT)
+
+    def multiply_in(self, precision: torch.dtype) -> None:
+        """Keep the matrices in this precision."""
+        for parameter in (self.seen, self.seen_bias):
+            parameter.data = parameter.data.to(precision)
+        for part in (self.attended, self.wide, self.narrow):
+            part.to(precision)
 
     def forward(self, states: torch.Tensor, packing: Packing) -> torch.Tensor:
         """(tokens, width) to (tokens, width)."""
-        attended = self.attended(self._attend(states, packing))
-        states = self.attended_norm(states + attended)
-        return self.norm(states + self.narrow(gelu(self.wide(states))))  # type: ignore[no-any-return]
+        precision = self.seen.dtype
+        attended = self.attended(self._attend(states.to(precision), packing))
+        states = self.attended_norm(states + self.dropout(attended))
+        thought = self.narrow(gelu(self.wide(states.to(precision))))
+        normed: torch.Tensor = self.norm(states + self.dropout(thought))
+        return normed
 
     def _attend(self, states: torch.Tensor, packing: Packing) -> torch.Tensor:
         table = packing.padded(linear(states, self.seen, self.seen_bias))
