@@ -48,6 +48,7 @@ def test_the_same_corpus_gives_the_same_bytes_whatever_is_in_the_test_part(
     once = fitted(models, some, tmp_path / "once", monkeypatch)
     again = fitted(models, learned, tmp_path / "again", monkeypatch)
     assert once == again
+    assert once == fitted(models, some, tmp_path / "once", monkeypatch)  # from the folds kept
     file = tmp_path / "heads.safetensors"
     file.write_bytes(once)
     assert Heads.read(file).corpus_digest == corpus.digest()
