@@ -28,7 +28,7 @@ from callscope.errors import (
     UndecodableAudio,
     UnsupportedAudio,
 )
-from callscope.riff import without_trailing_zeros
+from callscope.riff import is_linear16, without_trailing_zeros
 from callscope.sources import Sources
 from callscope.types import AudioSource, MediaInfo
 
@@ -50,6 +50,8 @@ _BLOCK = 10  # seconds resampled at a time
 _CONTAINERS = (
     "wav,w64,aiff,au,caf,flac,mp3,aac,ogg,mov,mp4,matroska,webm,asf,avi,amr,amrnb,amrwb,gsm"
 )
+
+_GLANCE = "4096"  # bytes of samples that FFmpeg looks at before it believes what a header says
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,11 +306,14 @@ class _Patient:
 def _opened(
     file: BinaryIO,
 ) -> Iterator[tuple[av.container.InputContainer, av.audio.AudioStream]]:
+    options = {"format_whitelist": _CONTAINERS}
+    if is_linear16(file):
+        options["probesize"] = _GLANCE
     try:
         container = av.open(
             _Patient(without_trailing_zeros(file)),
             "r",
-            options={"format_whitelist": _CONTAINERS},
+            options=options,
             metadata_errors="ignore",
         )
     except av.FFmpegError as error:

@@ -1,18 +1,22 @@
-"""Where a WAV file ends, as far as anything in it is worth reading.
+"""What FFmpeg would take long to find out about a WAV file.
 
-A recorder that reserves space, or stops in the middle, leaves zeros behind the samples. FFmpeg
-takes each eight of them for an empty chunk and visits it: 0.2 to 0.4 seconds per megabyte, before
-it has decoded a single frame.
+Where it ends, as far as anything in it is worth reading: a recorder that reserves space, or stops
+in the middle, leaves zeros behind the samples. FFmpeg takes each eight of them for an empty chunk
+and visits it: 0.2 to 0.4 seconds per megabyte, before it has decoded a single frame.
+
+That its samples are samples: FFmpeg reads up to a megabyte of 16-bit PCM in search of DTS in
+disguise.
 """
 
 import io
 import struct
 from typing import BinaryIO
 
-__all__ = ["without_trailing_zeros"]
+__all__ = ["is_linear16", "without_trailing_zeros"]
 
 _MOST_CHUNKS = 1000  # what a stranger may make us, and FFmpeg, walk through
 _NO_CHUNK = b"\0\0\0\0"
+_PCM = 1  # WAVE_FORMAT_PCM
 _EVERYTHING_ELSE = 0xFFFFFFFF  # a length nobody wrote
 
 
@@ -25,6 +29,20 @@ def without_trailing_zeros(file: BinaryIO) -> BinaryIO:
     end = _end_of_chunks(file, length)
     file.seek(0)
     return file if end >= length else io.BufferedReader(_Head(file, end))
+
+
+def is_linear16(file: BinaryIO) -> bool:
+    """Whether a seekable file is a WAV that begins by saying that it holds 16-bit linear PCM.
+
+    Leaves the file at its start.
+    """
+    file.seek(0)
+    head = file.read(36)
+    file.seek(0)
+    if len(head) < 36 or (head[:4], head[8:16]) != (b"RIFF", b"WAVEfmt "):
+        return False
+    tag, bits = struct.unpack("<H12xH", head[20:])
+    return (tag, bits) == (_PCM, 16)
 
 
 def _end_of_chunks(file: BinaryIO, length: int) -> int:

@@ -3,7 +3,14 @@
 import asyncio
 import contextlib
 import io
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +31,7 @@ from services.gateway.progress import Board
 from services.gateway.query import CallQuery, PageQuery
 from services.gateway.rescoring.order import Order, Rescoring
 from services.gateway.rescoring.queue import Orders
-from services.gateway.store import BlobStore
+from services.gateway.store import BlobStore, Incoming
 from services.gateway.submission import Submission, checked_key
 
 __all__ = ["Audio", "Calls", "Page"]
@@ -97,13 +104,7 @@ class Calls:
         caller.require(Permission.SEND)
         checked_key(key)
         with await asyncio.to_thread(self.intake.begin, caller.tenant) as incoming:
-            gathered = bytearray()
-            async for chunk in _in_time(chunks, self.idle_seconds):
-                gathered += chunk
-                if len(gathered) >= _BLOCK:
-                    await asyncio.to_thread(incoming.write, gathered)
-                    gathered = bytearray()
-            await asyncio.to_thread(incoming.write, gathered)
+            await _write(_in_time(chunks, self.idle_seconds), incoming)
             return await asyncio.to_thread(self.intake.accept, incoming, submission(), key)
 
     def submit(self, caller: Caller, uri: str, submission: Submission, key: str | None) -> Call:
@@ -333,6 +334,32 @@ class Calls:
         except CallNotFound:
             return replace(before, status=CallStatus.CANCELLED, stage=None)
         return replace(now, progress=max(before.progress, now.progress))
+
+
+async def _write(chunks: AsyncIterable[bytes], incoming: Incoming) -> None:
+    """Hash and write the chunks on a thread, while the next ones arrive."""
+    loop = asyncio.get_running_loop()
+    writing: asyncio.Future[None] | None = None
+    gathered: list[bytes] = []
+    try:
+        async for chunk in chunks:
+            gathered.append(chunk)
+            if sum(map(len, gathered)) >= _BLOCK:
+                if writing is not None:
+                    await writing
+                writing = loop.run_in_executor(None, _append, incoming, gathered)
+                gathered = []
+    finally:
+        if writing is not None:  # nobody may close the file under it
+            await asyncio.wait([writing])
+    if writing is not None:
+        await writing
+    await loop.run_in_executor(None, _append, incoming, gathered)
+
+
+def _append(incoming: Incoming, blocks: Sequence[bytes]) -> None:
+    for block in blocks:
+        incoming.write(block)
 
 
 async def _in_time(chunks: AsyncIterable[bytes], seconds: float) -> AsyncIterator[bytes]:

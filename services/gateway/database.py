@@ -1,7 +1,9 @@
 """How to get at the database, SQLite or PostgreSQL by the same code."""
 
 import contextlib
+import errno
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib.resources import files
@@ -52,11 +54,21 @@ def connect(url: str, connections: int = 15, idle_seconds: int = 0) -> sa.Engine
         raise InvalidSetting(f"CALLSCOPE_DATABASE_URL: {error}") from None
     if embedded:
         if parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(parsed.database).parent)
         event.listen(engine, "connect", _prepare_sqlite)
     elif idle_seconds:
         event.listen(engine, "connect", partial(_limit_idleness, idle_seconds))
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidSetting(
+            f"CALLSCOPE_DATA_DIR or CALLSCOPE_DATABASE_URL: {folder} cannot be made: "
+            f"{os.strerror(error.errno or errno.EIO).lower()}"
+        ) from error
 
 
 def shut(engine: sa.Engine) -> None:

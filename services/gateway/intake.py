@@ -259,7 +259,8 @@ class Intake:
             options = replace(options, agent_channel=promised.agent_channel)
         described = _described(incoming.tenant, submission, options, key)
         new = replace(described, id=incoming.id, blob=blob, media=media)
-        if (known := self._known(new)) is not None:
+        # An id that was used before is noticed on entering, a recording sent under one is not.
+        if new.external_id is None and (known := self._known(new)) is not None:
             return known
         self.store.keep(incoming.path, blob)
         try:

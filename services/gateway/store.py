@@ -19,12 +19,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
-from callscope.errors import AudioNotFound, AudioTooLarge, Conflict, Unavailable
+from callscope.errors import AudioNotFound, AudioTooLarge, Conflict, InvalidSetting, Unavailable
 
 __all__ = ["BlobStore", "Inbox", "Incoming", "LeftOver", "LocalStore"]
 
 _BLOCK = 1 << 20  # bytes a read
 _SYNCS = 16  # at a time
+_UNSYNCED = 8 << 20  # bytes that may wait for the disk until the recording's end
 
 
 class BlobStore(Protocol):
@@ -54,8 +55,8 @@ class BlobStore(Protocol):
 class Incoming:
     """A recording that is arriving. Leaving the `with` block removes its file.
 
-    Its name is made durable while bytes come, and the bytes while others look at them: disks take
-    their time.
+    Its name is made durable while bytes come, and so are the bytes of a large one; the rest of them
+    while others look at them: disks take their time.
 
     Attributes:
         tenant: whose it is.
@@ -79,6 +80,7 @@ class Incoming:
             self._file = self.path.open("xb", buffering=0)
         self._syncing = syncing
         self._syncs = [syncing.submit(_sync_folder, folder)]
+        self._synced = 0
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +101,7 @@ class Incoming:
         """SHA-256 of what has arrived, hexadecimal."""
         return self._digest.hexdigest()
 
-    def write(self, block: bytes | bytearray) -> None:
+    def write(self, block: bytes) -> None:
         """Append a block.
 
         Raises:
@@ -114,6 +116,8 @@ class Incoming:
         with self._lock, _disk_errors():
             while rest:
                 rest = rest[self._file.write(rest) :]
+        if self.size - self._synced >= _UNSYNCED and self._syncs[-1].done():
+            self._sync()
 
     def seal(self) -> None:
         """All has arrived: begin to make it durable.
@@ -122,7 +126,7 @@ class Incoming:
             Unavailable: the disk is failing.
         """
         self.settle()  # the name is durable before anything else has one that it explains
-        self._syncs.append(self._syncing.submit(os.fsync, self._file.fileno()))
+        self._sync()
 
     def settle(self) -> None:
         """Wait until what was begun is durable.
@@ -133,6 +137,10 @@ class Incoming:
         with _disk_errors():
             for each in self._syncs:
                 each.result()
+
+    def _sync(self) -> None:
+        self._synced = self.size
+        self._syncs.append(self._syncing.submit(os.fsync, self._file.fileno()))
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[BinaryIO]:
@@ -155,14 +163,16 @@ class Inbox:
 
     Raises:
         Conflict: another process with the same executor id uses the folder.
+        InvalidSetting: it cannot be made or written.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._max_bytes = max_bytes
+        with _setting_up(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (folder.parent / f"{folder.name}.lock").open("w")
         self._syncing = ThreadPoolExecutor(_SYNCS, "sync")
-        self._lock = (folder.parent / f"{folder.name}.lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -188,10 +198,15 @@ class Inbox:
 
 
 class LocalStore:
-    """A `BlobStore` in a folder on the same file system as the `Inbox`."""
+    """A `BlobStore` in a folder on the same file system as the `Inbox`.
+
+    Raises:
+        InvalidSetting: it cannot be made.
+    """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        with _setting_up(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder.resolve()
 
     def keep(self, file: Path, key: str) -> None:
@@ -246,6 +261,18 @@ def _disk_errors() -> Iterator[None]:
         raise Unavailable(
             f"the recording cannot be stored: {os.strerror(error.errno or errno.EIO).lower()}",
             remedy="Free space in CALLSCOPE_DATA_DIR." if full else "Check CALLSCOPE_DATA_DIR.",
+        ) from error
+
+
+@contextlib.contextmanager
+def _setting_up(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno or errno.EIO).lower()
+        raise InvalidSetting(
+            f"CALLSCOPE_DATA_DIR: {folder} cannot be written: {reason}",
+            remedy="Give that folder to the user the gateway runs as, or name another one.",
         ) from error
 
 

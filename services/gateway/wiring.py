@@ -41,6 +41,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.stages import Stages
 from services.gateway.store import BlobStore, Inbox, LocalStore
 from services.gateway.takeover import Watch
+from services.gateway.vetting import Vetting
 from services.gateway.webhooks.courier import Courier, Patience
 from services.gateway.webhooks.outside import Outside
 from services.gateway.webhooks.registry import Registry
@@ -166,7 +167,7 @@ class Gateway:
             limits=audio_limits(settings),
             default_rubric=settings.default_rubric,
             facts=_fact_reader(settings),
-            check_rubric=checker.check,
+            check_rubric=Vetting(checker.check).check,
             enqueue=handover.give,
         )
         intake.recover()

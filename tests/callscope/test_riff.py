@@ -8,14 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callscope.audio import AudioLimits, decode, probe
-from callscope.riff import without_trailing_zeros
+from callscope.riff import is_linear16, without_trailing_zeros
 
 
-def wav(samples: bytes, claimed: int | None = None, tail: bytes = b"") -> bytes:
+def wav(
+    samples: bytes, claimed: int | None = None, tail: bytes = b"", before: bytes = b""
+) -> bytes:
     size = len(samples) if claimed is None else claimed
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 16_000, 2, 16)
     head = struct.pack("<4sI4s", b"RIFF", 36 + len(samples), b"WAVE")
-    return head + form + struct.pack("<4sI", b"data", size) + samples + tail
+    return head + form + before + struct.pack("<4sI", b"data", size) + samples + tail
 
 
 SECOND = b"\x10\x27\xf0\xd8" * 4000
@@ -65,3 +67,36 @@ def test_it_seeks_and_reads_as_the_shorter_file_would(steps: list[tuple[int, int
             )
         assert view.read(abs(offset)) == short.read(abs(offset))
         assert view.tell() == short.tell()
+
+
+def test_a_glance_at_16_bit_samples_finds_what_a_long_look_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    long_note = struct.pack("<4sI", b"LIST", 50_000) + b"INFO" + bytes(range(256)) * 195 + b"x" * 76
+    files = [
+        wav(SECOND * 100),
+        wav(SECOND, before=long_note),
+        wav(SECOND, claimed=0),
+        wav(SECOND, claimed=0xFFFFFFFF),
+        wav(SECOND, claimed=10**6),
+        wav(SECOND[:30]),
+        wav(b"\0" * 16_000),
+    ]
+    limits = AudioLimits()
+    assert all(is_linear16(io.BytesIO(data)) for data in files)
+    glanced = [probe(io.BytesIO(data), limits) for data in files]
+    monkeypatch.setattr("callscope.audio.is_linear16", lambda _: False)
+    assert glanced == [probe(io.BytesIO(data), limits) for data in files]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(wav(SECOND)[:20] + b"\7\0" + wav(SECOND)[22:], id="mu-law"),
+        pytest.param(wav(SECOND)[:34] + b"\x18\0" + wav(SECOND)[36:], id="24 bits"),
+        pytest.param(wav(SECOND)[:35], id="cut off"),
+        pytest.param(wav(SECOND)[12:], id="no WAV"),
+    ],
+)
+def test_what_is_not_16_bit_pcm_is_looked_at_for_long(head: bytes) -> None:
+    assert not is_linear16(io.BytesIO(head))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from callscope.errors import AudioNotFound, AudioTooLarge, Conflict, Unavailable
+from callscope.errors import AudioNotFound, AudioTooLarge, Conflict, InvalidSetting, Unavailable
+from services.gateway import database
 from services.gateway.store import Inbox, LocalStore
 
 
@@ -67,3 +68,13 @@ def test_an_inbox_has_one_owner(inbox: Inbox, tmp_path: Path) -> None:
     Inbox(tmp_path / "incoming/two", max_bytes=10).close()
     inbox.close()
     Inbox(tmp_path / "incoming/one", max_bytes=10).close()
+
+
+def test_a_folder_that_cannot_be_had_is_a_wrong_setting(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(InvalidSetting, match=r"CALLSCOPE_DATA_DIR: .*: not a directory"):
+        Inbox(tmp_path / "data/incoming/one", max_bytes=10)
+    with pytest.raises(InvalidSetting, match="CALLSCOPE_DATA_DIR"):
+        LocalStore(tmp_path / "data/blobs")
+    with pytest.raises(InvalidSetting, match="CALLSCOPE_DATABASE_URL"):
+        database.connect(f"sqlite:///{tmp_path}/data/callscope.db")

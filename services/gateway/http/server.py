@@ -41,6 +41,7 @@ class HttpServer:
         self._server = _Server(
             uvicorn.Config(
                 app,
+                http="httptools",  # half the work of the parser in Python, where bodies are large
                 lifespan="off",
                 log_config=None,
                 access_log=False,
