@@ -25,9 +25,11 @@ import yaml
 from callscope.models import ModelStore
 from callscope.pipeline import Progress, RubricSource
 from callscope.types import Metrics, ParticipantMetrics, Role, Scorecard, Utterance, Word
+from services.score.branch import Branch
 from services.score.encoder import Encoder
 from services.score.engine import ScoreEngine
 from services.score.library import RubricLibrary
+from services.score.precision import Precision
 
 __all__ = ["BOTH", "GATE", "Flips", "Remembering", "calls", "count", "interval"]
 
@@ -103,16 +105,31 @@ Lines = Sequence[tuple[Role, str]]
 class Remembering(Encoder):
     """An encoder that encodes a text once: most of a call is the same in every telling."""
 
-    def __init__(self, folder: Path, device: Literal["auto", "cpu", "cuda"]) -> None:
-        super().__init__(folder, device)
+    def __init__(
+        self, folder: Path, device: Literal["auto", "cpu", "cuda"], precision: Precision
+    ) -> None:
+        super().__init__(folder, device, precision)
         self._known: dict[str, Floats] = {}
+        self._both: dict[str, tuple[Floats, Floats]] = {}
 
     def encode(self, texts: Sequence[str], progress: Progress) -> Floats:
         """Unit vectors, one row a text: (texts, dimensions)."""
         unknown = sorted(set(texts) - self._known.keys())
         self._known.update(zip(unknown, super().encode(unknown, progress), strict=True))
-        rows = [self._known[text] for text in texts]
-        return np.array(rows, dtype=np.float32).reshape(len(texts), self.dimensions)
+        return self._rows([self._known[text] for text in texts])
+
+    def encode_both(
+        self, texts: Sequence[str], branch: Branch, progress: Progress
+    ) -> tuple[Floats, Floats]:
+        """The same, and the vectors of the branch, of which there is only one."""
+        unknown = sorted(set(texts) - self._both.keys())
+        both = zip(*super().encode_both(unknown, branch, progress), strict=True)
+        self._both.update(zip(unknown, both, strict=True))
+        plain, tuned = ([self._both[text][place] for text in texts] for place in (0, 1))
+        return self._rows(plain), self._rows(tuned)
+
+    def _rows(self, vectors: Sequence[Floats]) -> Floats:
+        return np.array(vectors, dtype=np.float32).reshape(len(vectors), self.dimensions)
 
 
 @dataclass(frozen=True)

@@ -24,15 +24,15 @@ import torch
 
 from callscope.acts import AgentAct
 from callscope.models import ModelStore
+from services.score.branch import Branch
 from services.score.encoder import Encoder
-from services.score.features import NO_CONTEXT
-from services.score.heads import SHIPPED, Heads
+from services.score.heads import SHIPPED, Heads, Said
 from services.score.reading import FOUND, settled
 from services.score.sentences import split_text
 from training import corpus, field, loop, metrics
 from training.corpus import ACTS, AGENT_CODES, Item, Part
 from training.examples import bare
-from training.heads import contexts
+from training.heads import SPEAKERS, customers
 from training.network import Network, Pair, tokenizer
 from training.train import ENCODER, THREADS
 
@@ -80,25 +80,28 @@ class ActFinder:
     """Finds acts in texts as the score service does in the sentences of a call."""
 
     encoder: Encoder
+    branch: Branch
     heads: Heads
 
     @classmethod
     def of(cls, models: ModelStore, weights: Path = SHIPPED) -> "ActFinder":
         """The heads of a weights file, on the encoder they were trained for."""
         heads = Heads.read(weights)
-        return cls(Encoder(models.locate(heads.encoder).folder, "cpu"), heads)
+        encoder = Encoder(models.locate(heads.encoder).folder, "cpu")
+        return cls(encoder, encoder.branch(heads.changes), heads)
 
     def probabilities(self, pairs: Sequence[Pair]) -> Floats:
         """(pairs, `ACTS`): of each act, the likeliest of a text's sentences."""
         parts = [split_text(pair.text) or (pair.text,) for pair in pairs]
         texts = [part for each in parts for part in each]
-        before = [pair.before for pair, each in zip(pairs, parts, strict=True) for _ in each]
-        vectors = self.encoder.encode(texts, lambda _: None)
-        near = contexts(self.encoder, vectors, before)
-        alone = [NO_CONTEXT] * len(texts)  # how a customer's own sentences are read
+        said = [pair.before for pair, each in zip(pairs, parts, strict=True) for _ in each]
+        both = self.encoder.encode_both(texts, self.branch, lambda _: None)
+        nobody = [""] * len(texts)  # before a customer's own sentences
         found = [
-            self.heads.groups["agent"].probabilities(vectors, texts, near),
-            self.heads.groups["customer"].probabilities(vectors, texts, alone),
+            self.heads.groups[speaker].probabilities(
+                Said.after(texts, *both, customers(self.encoder, before))
+            )
+            for speaker, before in zip(SPEAKERS, (said, nobody), strict=True)
         ]
         rows = [
             settled(dict(zip(ACTS, map(float, row), strict=True)), text)

@@ -1,14 +1,17 @@
-"""Train the linear heads that the score service ships.
+"""Train the branch and the heads of acts that the score service ships.
 
     python -m training.heads [--models .models] [--out services/score/heads.safetensors]
 
-Logistic regression on the frozen encoder's sentence vectors, hand-made features and word n-grams,
-from the parts of `training.corpus` that train and calibrate; the test part is never looked at.
-Each item is seen twice, as written and without punctuation and case, so that the heads do not
-lean on what recognizers drop; agent sentences without a customer's words before them borrow some,
-so that unrelated words before a sentence mean nothing. Five-fold cross-validation, grouped by the
-customer's words, places each head's decision at its best F1 and sets the slope of its
-probabilities (Platt 1999). Deterministic: the same corpus gives the same bytes.
+The parts of `training.corpus` that train and calibrate are learned from; the test part is never
+looked at. Two things are learned and added up: the encoder's last layers, tuned
+(`training.tuning`), and logistic regression on the vectors of the encoder as it was published,
+hand-made features and word n-grams. Each item is seen as written and without punctuation and case,
+so that nothing leans on what recognizers drop; agent sentences without a customer's words before
+them borrow some, so that unrelated words before a sentence mean nothing. Cross-validation, grouped
+by the customer's words, places each head's decision at its best F1 and sets the slope of its
+probabilities (Platt 1999). The tuned layers that ship are the mean of those of all folds.
+Deterministic: the same corpus gives the same bytes on the same machine. Folds that are done are
+kept, so that a run can be stopped and goes on.
 """
 
 import argparse
@@ -16,8 +19,8 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,24 +31,28 @@ from safetensors.numpy import save
 from callscope.acts import AgentAct
 from callscope.models import ModelStore
 from services.score import features
+from services.score.branch import changes
 from services.score.encoder import Encoder
-from services.score.features import Context
-from services.score.heads import SHIPPED, Speaker
+from services.score.heads import BRANCH, SHIPPED, Customer, Said, Speaker
 from services.score.sentences import split_text
-from training import corpus
+from training import corpus, tuning
 from training.corpus import AGENT_CODES, Item, Part
 from training.examples import bare
+from training.tuning import Lines, Network, Places
 
-__all__ = ["contexts", "main", "train"]
+__all__ = ["SPEAKERS", "customers", "main", "train"]
 
 ENCODER = "minilm-l6"
-FOLDS = 5
+SPEAKERS: tuple[Speaker, ...] = ("agent", "customer")
+KEPT = Path("build/training/acts")
+FOLDS = 4
 SEED = 2024
 RARE = 3  # an n-gram in fewer items is left out
 BORROWED = 0.5  # share of agent items without a customer's words that borrow some
 STRENGTH = 1.0  # inverse of the L2 penalty
 # How loudly each kind of feature may speak; found by cross-validated log-likelihood.
 EMBEDDING_SCALE, HAND_SCALE, NGRAM_SCALE = 4.0, 1.0, 1.5
+PLAIN = 0.4  # how much the regression's logit counts beside the tuned layers'; found likewise
 PLATEAU = 0.02  # how far below the best F1 a cut is as good
 # Acts that cost an agent points are decided for precision.
 ACCUSING, CAUTION = frozenset({AgentAct.DISMISSIVE, AgentAct.BLAMING}), 0.5
@@ -60,17 +67,22 @@ class Data:
     """What is fitted; a row is a sentence.
 
     `dense` is (sentences, embedding and hand-made features), `sparse` (sentences, n-grams): few
-    of them are in a sentence. `labels` is (sentences, acts), NaN for unknown; `fold` says in which
-    fold each sentence is held out, `dimensions` where the embedding ends.
+    of them are in a sentence. `lines` are the same sentences as the tuned layers see them. `fold`
+    says in which fold each sentence is held out, `dimensions` where the embedding ends.
     """
 
     acts: tuple[str, ...]
     vocabulary: dict[str, int]
     dense: Array
     sparse: Array
-    labels: Array
-    fold: npt.NDArray[np.int64]
+    lines: Lines
+    fold: Places
     dimensions: int
+
+    @property
+    def labels(self) -> Array:
+        """(sentences, acts), NaN for unknown."""
+        return self.lines.labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,41 +101,66 @@ class Linear:
 
 def main() -> None:
     """Train, print the cross-validated figures, write the weights."""
-    parser = argparse.ArgumentParser(description="Train the heads of the score service.")
+    parser = argparse.ArgumentParser(description="Train what the score service finds acts with.")
     parser.add_argument("--models", type=Path, default=Path(".models"))
     parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument(
+        "--kept", type=Path, default=KEPT, help="folder for the folds that are done"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # sums in one order, however many cores there are
     model = ModelStore(arguments.models).locate(ENCODER)
-    arguments.out.write_bytes(train(Encoder(model.folder, "cpu"), model.name, model.digest))
+    encoder = Encoder(model.folder, "cpu")
+    arguments.out.write_bytes(train(encoder, model.name, model.digest, arguments.kept))
 
 
-def train(encoder: Encoder, name: str, digest: str) -> bytes:
+def train(encoder: Encoder, name: str, digest: str, kept: Path) -> bytes:
     """The content of the weights file; `name` and `digest` say which encoder it goes with."""
-    tensors: dict[str, npt.NDArray[np.float32] | npt.NDArray[np.uint8]] = {}
+    data = {speaker: prepare(speaker, encoder) for speaker in SPEAKERS}
+    network, held_out = tuned(data, encoder, digest, kept)
+    tensors: dict[str, npt.NDArray[np.generic]] = {}
     description: dict[str, object] = {
         "encoder": name,
         "encoder_digest": digest,
         "corpus_digest": corpus.digest(),
     }
-    speakers: tuple[Speaker, ...] = ("agent", "customer")
-    for speaker in speakers:
-        data = prepare(speaker, encoder)
-        linear, figures = calibrate(fit(data, data.fold >= 0), cross_validate(data), data)
-        tensors[f"{speaker}.weights"] = linear.weights.astype(np.float32)
-        tensors[f"{speaker}.bias"] = linear.bias.astype(np.float32)
+    for speaker, each in data.items():
+        linear = fit(each, each.fold >= 0)
+        logits = held_out[speaker] + PLAIN * cross_validate(each)
+        slopes, shifts, figures = calibrate(logits, each)
+        weights, bias = _together(linear, network, speaker, each)
+        width = len(weights) - len(each.vocabulary)
+        tensors[f"{speaker}.weights"] = (weights[:width] * slopes).astype(np.float32)
+        tensors[f"{speaker}.grams"] = (weights[width:] * slopes).astype(np.float32)
+        tensors[f"{speaker}.bias"] = ((bias - shifts) * slopes).astype(np.float32)
         description[speaker] = {
-            "acts": data.acts,
-            "vocabulary": list(data.vocabulary),
+            "acts": each.acts,
+            "vocabulary": list(each.vocabulary),
             "cross_validation": figures,
         }
-        print(f"{speaker}: {len(data.labels)} sentences, {len(linear.weights)} features")
-        for act, each in figures.items():
-            print(f"  {act:26} F1 {each['f1']:.2f}  of {each['examples']:.0f} sentences")
+        _show(speaker, figures)
+    before = encoder.branch_from(tuning.FIRST).layers
+    tensors |= {BRANCH + key: value for key, value in changes(before, network.layers).items()}
     # Inside a tensor: the order of the format's own metadata is not fixed.
     text = json.dumps(description, sort_keys=True).encode()
     tensors["description"] = np.frombuffer(text, dtype=np.uint8)
     return save(tensors)
+
+
+def _together(
+    linear: Linear, network: Network, speaker: Speaker, data: Data
+) -> tuple[Array, Array]:
+    """Weights of all dense features and of the n-grams, and the bias, of the sum of both."""
+    added, bias = network.linear(speaker)
+    plain, hand, grams = np.vsplit(PLAIN * linear.weights, [data.dimensions, data.dense.shape[1]])
+    added[-len(hand) :] += hand
+    return np.vstack([plain, added, grams]), bias + PLAIN * linear.bias
+
+
+def _show(speaker: Speaker, figures: Figures) -> None:
+    print(speaker)
+    for act, each in figures.items():
+        print(f"  {act:26} F1 {each['f1']:.2f}  of {each['examples']:.0f} sentences")
 
 
 def prepare(speaker: Speaker, encoder: Encoder) -> Data:
@@ -140,29 +177,70 @@ def prepare(speaker: Speaker, encoder: Encoder) -> Data:
     vocabulary = {gram: place for place, gram in enumerate(grams)}
     texts = [pair.text for pair in pairs]
     vectors = encoder.encode(texts, lambda _: None)
-    near = contexts(encoder, vectors, [pair.customer for pair in pairs])
-    rows = features.matrix(vectors, texts, near, vocabulary).astype(np.float64)
+    before = customers(encoder, [pair.customer for pair in pairs])
+    said = Said.after(texts, vectors, vectors, before)
+    rows = features.matrix(vectors, texts, said.contexts, vocabulary).astype(np.float64)
     width = encoder.dimensions + features.HAND_FEATURES
+    hand = rows[:, encoder.dimensions : width].astype(np.float32)
+    labels = np.array([pair.labels[columns] for pair in pairs])
     return Data(
         corpus.ACTS[columns],
         vocabulary,
         rows[:, :width],
         rows[:, width:],
-        np.array([pair.labels[columns] for pair in pairs]),
+        Lines(texts, said.before, hand, labels),
         np.repeat(np.array([_fold(item) for item in items]), 2),
         encoder.dimensions,
     )
 
 
-def contexts(encoder: Encoder, vectors: Floats, said: Sequence[str]) -> list[Context]:
-    """For each row of `vectors`, what the customer said before it, "" for nothing."""
+def customers(encoder: Encoder, said: Sequence[str]) -> list[Customer]:
+    """What customers said, "" for nothing, with the vectors of its sentences."""
     parts = [split_text(text) for text in said]
     flat = encoder.encode([part for each in parts for part in each], lambda _: None)
-    ends = np.cumsum([len(each) for each in parts])
+    ends = np.cumsum([len(each) for each in parts], dtype=np.int64)
     return [
-        Context(text, float((flat[end - len(each) : end] @ vector).max())) if each else Context()
-        for text, each, end, vector in zip(said, parts, ends, vectors, strict=True)
+        (text, flat[end - len(each) : end])
+        for text, each, end in zip(said, parts, ends, strict=True)
     ]
+
+
+def tuned(
+    data: Mapping[Speaker, Data], encoder: Encoder, digest: str, kept: Path
+) -> tuple[Network, dict[Speaker, Array]]:
+    """The mean network of all folds, and each sentence's logits by one that did not see it."""
+    lines = {speaker: each.lines for speaker, each in data.items()}
+    states = encoder.states([*lines["agent"].texts, *lines["customer"].texts], tuning.FIRST)
+    held_out = {speaker: np.zeros(each.labels.shape) for speaker, each in data.items()}
+    networks = []
+    for fold in range(FOLDS):
+        network = Network(encoder.branch_from(tuning.FIRST), lines)
+        file = kept / f"{_key(data, digest)}-{fold}.pt"
+        if file.exists():
+            network.load_state_dict(torch.load(file, weights_only=True))
+        else:
+            print(f"fold {fold + 1} of {FOLDS}", flush=True)
+            learned = {
+                speaker: np.flatnonzero(each.fold[::2] != fold) for speaker, each in data.items()
+            }
+            tuning.tune(network, states, lines, learned, SEED + fold)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(network.state_dict(), file)
+        networks.append(network)
+        for speaker, each in data.items():
+            rows = np.flatnonzero(each.fold == fold)
+            held_out[speaker][rows] = tuning.logits(network, states, each.lines, rows, speaker)
+    return tuning.average(networks), held_out
+
+
+def _key(data: Mapping[Speaker, Data], digest: str) -> str:
+    """Of all that the folds' networks follow from."""
+    sha = hashlib.sha256(json.dumps([digest, FOLDS, SEED, asdict(tuning.RECIPE)]).encode())
+    for each in data.values():
+        sha.update(json.dumps(each.lines.texts).encode())
+        for array in (each.lines.before, each.lines.hand, each.labels, each.fold):
+            sha.update(array.tobytes())
+    return sha.hexdigest()[:16]
 
 
 def _with_context(items: Sequence[Item]) -> list[Item]:
@@ -235,8 +313,8 @@ def cross_validate(data: Data) -> Array:
     return logits
 
 
-def calibrate(linear: Linear, logits: Array, data: Data) -> tuple[Linear, Figures]:
-    """Move each head's decision to its best place on held-out logits, and fit its slope there."""
+def calibrate(logits: Array, data: Data) -> tuple[Array, Array, Figures]:
+    """Each head's slope, and its best cut, which is taken off first, on held-out logits."""
     shifts, slopes, figures = [], [], {}
     for place, act in enumerate(data.acts):
         known = ~np.isnan(data.labels[:, place])
@@ -247,8 +325,7 @@ def calibrate(linear: Linear, logits: Array, data: Data) -> tuple[Linear, Figure
         slopes.append(_slope(truth, values - shift))
         f1 = round(_f(truth, values >= shift, 1.0), 3)
         figures[act] = {"f1": f1, "examples": float(truth.sum() / 2)}
-    bias = (linear.bias - np.array(shifts)) * np.array(slopes)
-    return Linear(linear.weights * np.array(slopes), bias), figures
+    return np.array(slopes), np.array(shifts), figures
 
 
 def _cut(truth: npt.NDArray[np.bool_], values: Array, beta: float) -> float:
@@ -266,7 +343,7 @@ def _f(truth: npt.NDArray[np.bool_], found: npt.NDArray[np.bool_], beta: float) 
 
 def _slope(truth: npt.NDArray[np.bool_], values: Array) -> float:
     """The slope through the decision that makes the held-out labels likeliest."""
-    grid = np.linspace(0.5, 4, 71)
+    grid = np.linspace(0.2, 4, 77)
     signed = np.where(truth, values, -values)
     return float(min(grid, key=lambda slope: np.logaddexp(0, -slope * signed).sum()))
 

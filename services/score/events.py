@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from callscope.rubric import Event, Rubric
 from callscope.types import Role
@@ -71,12 +71,14 @@ def hear(rubric: Rubric, reading: Reading, wordings: Wordings) -> Hearing:
 
 
 def _by_meaning(event: Event, reading: Reading, wordings: Wordings) -> list[Heard]:
-    if not event.wordings:
+    said = list(_said(event, reading))
+    if not event.wordings or not said:
         return []
-    known = wordings.matrix(event.wordings)
+    vectors = np.array([vector for _, vector in said])
+    closest = (vectors @ wordings.matrix(event.wordings).T).max(axis=1)
     return [
-        Heard(event, finding, _probability(float((known @ vector).max())))
-        for finding, vector in _said(event, reading)
+        Heard(event, finding, _probability(float(closeness)))
+        for (finding, _), closeness in zip(said, closest, strict=True)
     ]
 
 
@@ -88,21 +90,25 @@ def _by_words(event: Event, reading: Reading) -> list[Heard]:
     """Once enough different words are said; a word and its plural are one."""
     listed = {_singular(word): " ".join(tokens(word)) for word in event.words}
     said: set[str] = set()
-    for finding, _ in _said(event, reading):
+    for finding, _ in _said(event, reading) if listed else ():
         words = tokens(finding.sentence.text)
-        said |= {name for name, spelled in listed.items() if _holds(words, spelled)}
-        if listed and len(said) >= event.at_least:
+        known = {*map(_singular, words)}
+        said |= {
+            name
+            for name, spelled in listed.items()
+            if name not in said and (name in known or _holds(words, spelled))
+        }
+        if len(said) >= event.at_least:
             return [Heard(event, finding, LISTED)]
     return []
 
 
 def _holds(words: Sequence[str], spelled: str) -> bool:
+    """Whether some words are, or sound like, what a list spells."""
     if " " in spelled:
         return f" {spelled} " in f" {' '.join(words)} "
-    return any(
-        _singular(word) == _singular(spelled)
-        or (len(spelled) >= LONG and fuzz.ratio(word, spelled) >= ALIKE)
-        for word in words
+    return len(spelled) >= LONG and bool(
+        process.extractOne(spelled, words, scorer=fuzz.ratio, score_cutoff=ALIKE)
     )
 
 

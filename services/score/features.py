@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -22,8 +23,10 @@ __all__ = [
     "Context",
     "content_words",
     "hand_features",
+    "hand_matrix",
     "matrix",
     "ngrams",
+    "places",
     "tokens",
 ]
 
@@ -53,22 +56,34 @@ def matrix(
     vocabulary: Mapping[str, int],
 ) -> Floats:
     """The features of sentences, one row each: embedding, hand-made features, n-grams."""
-    hand = [
+    grams = np.zeros((len(texts), len(vocabulary)), dtype=np.float32)
+    for row, text in zip(grams, texts, strict=True):
+        if found := places(text, vocabulary):
+            row[found] = 1 / math.sqrt(len(found))
+    return np.hstack([vectors, hand_matrix(texts, contexts), grams])
+
+
+def hand_matrix(texts: Sequence[str], contexts: Sequence[Context]) -> Floats:
+    """The hand-made features of sentences, one row each."""
+    rows = [
         [*hand_features(text, near).values()] for text, near in zip(texts, contexts, strict=True)
     ]
-    grams = [_ngram_features(text, vocabulary) for text in texts]
-    return np.hstack(
-        [
-            vectors,
-            np.array(hand, dtype=np.float32).reshape(len(texts), HAND_FEATURES),
-            np.array(grams, dtype=np.float32).reshape(len(texts), len(vocabulary)),
-        ]
-    )
+    return np.array(rows, dtype=np.float32).reshape(len(texts), HAND_FEATURES)
+
+
+def places(text: str, vocabulary: Mapping[str, int]) -> list[int]:
+    """Which n-grams of `vocabulary` the text holds."""
+    return sorted(vocabulary[gram] for gram in ngrams(text) if gram in vocabulary)
 
 
 def tokens(text: str) -> list[str]:
     """Lower-case words and numbers, punctuation dropped."""
-    return _TOKEN.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+    return list(_tokens(text))
+
+
+@lru_cache(maxsize=10_000)
+def _tokens(text: str) -> tuple[str, ...]:
+    return tuple(_TOKEN.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
 
 
 def content_words(words: Sequence[str]) -> set[str]:
@@ -143,15 +158,6 @@ def ngrams(text: str) -> set[str]:
         for size in (1, 2, 3)
         for start in range(len(words) - size + 1)
     } - {"<", ">"}
-
-
-def _ngram_features(text: str, vocabulary: Mapping[str, int]) -> Floats:
-    """Which n-grams of `vocabulary` the text holds, scaled so that its square sum is at most 1."""
-    row = np.zeros(len(vocabulary), dtype=np.float32)
-    places = [vocabulary[gram] for gram in ngrams(text) if gram in vocabulary]
-    if places:
-        row[places] = 1 / math.sqrt(len(places))
-    return row
 
 
 HAND_FEATURES = len(hand_features("", NO_CONTEXT))

@@ -9,6 +9,7 @@ always the words as heard.
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import lru_cache
 
 from callscope.types import Utterance, Word
 from services.score import names
@@ -52,6 +53,7 @@ def as_heard(reading: Reading, utterances: Sequence[Utterance]) -> Reading:
     return replace(reading, utterances=tuple(utterances), findings=findings)
 
 
+@lru_cache(maxsize=10_000)
 def standard(text: str) -> str:
     """A word in standard spelling, its punctuation and its capital kept."""
     match = _WORD.match(text)

@@ -12,8 +12,7 @@ from callscope.pipeline import Progress
 from callscope.types import Role, Utterance
 from services.score import names
 from services.score.encoder import Encoder
-from services.score.features import Context
-from services.score.heads import HeadGroup, Heads, Speaker
+from services.score.heads import HeadGroup, Heads, Said, Speaker
 from services.score.sentences import Sentence, split
 
 __all__ = ["FOUND", "Finding", "Reader", "Reading", "settled"]
@@ -80,16 +79,20 @@ class Reader:
     def __init__(self, encoder: Encoder, heads: Heads) -> None:
         self._encoder = encoder
         self._heads = heads
+        self._branch = encoder.branch(heads.changes)
 
     def read(self, utterances: Sequence[Utterance], progress: Progress) -> Reading:
         """Split, embed, and find the acts."""
         sentences = split(utterances)
-        vectors = self._encoder.encode([sentence.text for sentence in sentences], progress)
+        texts = [sentence.text for sentence in sentences]
+        vectors, tuned = self._encoder.encode_both(texts, self._branch, progress)
         probabilities: list[dict[str, float]] = [{} for _ in sentences]
         for role, speaker in _HEADED:
             rows = [i for i, each in enumerate(sentences) if _headed(each, role)]
-            contexts = [_context(sentences, vectors, i) for i in rows]
-            found = _probabilities(self._heads.groups[speaker], sentences, vectors, rows, contexts)
+            turns = [_turn_before(sentences, i) for i in rows]
+            before = [(" ".join(texts[i] for i in turn), vectors[turn]) for turn in turns]
+            said = Said.after([texts[i] for i in rows], vectors[rows], tuned[rows], before)
+            found = _probabilities(self._heads.groups[speaker], said)
             for row, each in zip(rows, found, strict=True):
                 probabilities[row] = each
         _add_name_use(sentences, probabilities)
@@ -117,18 +120,10 @@ def _headed(sentence: Sentence, role: Role) -> bool:
     return sentence.role is role and not sentence.backchannel
 
 
-def _probabilities(
-    group: HeadGroup,
-    sentences: Sequence[Sentence],
-    vectors: Floats,
-    rows: list[int],
-    contexts: list[Context],
-) -> list[dict[str, float]]:
-    texts = [sentences[row].text for row in rows]
-    found = group.probabilities(vectors[rows], texts, contexts)
+def _probabilities(group: HeadGroup, said: Said) -> list[dict[str, float]]:
     return [
         settled({act: float(p) for act, p in zip(group.acts, row, strict=True)}, text)
-        for row, text in zip(found, texts, strict=True)
+        for row, text in zip(group.probabilities(said), said.texts, strict=True)
     ]
 
 
@@ -148,10 +143,10 @@ def settled(found: dict[str, float], text: str) -> dict[str, float]:
     }
 
 
-def _context(sentences: Sequence[Sentence], vectors: Floats, row: int) -> Context:
-    """What the customer said in their last turn before an agent's sentence."""
+def _turn_before(sentences: Sequence[Sentence], row: int) -> list[int]:
+    """The sentences of the customer's last turn before an agent's sentence."""
     if sentences[row].role is not Role.AGENT:
-        return Context()
+        return []
     said: list[int] = []
     for before in range(row - 1, -1, -1):
         sentence = sentences[before]
@@ -159,10 +154,7 @@ def _context(sentences: Sequence[Sentence], vectors: Floats, row: int) -> Contex
             said.append(before)
         elif said and _headed(sentence, Role.AGENT):
             break
-    if not said:
-        return Context()
-    text = " ".join(sentences[place].text for place in reversed(said))
-    return Context(text, float((vectors[said] @ vectors[row]).max()))
+    return said[::-1]
 
 
 def _add_name_use(sentences: Sequence[Sentence], probabilities: list[dict[str, float]]) -> None:

@@ -23,11 +23,13 @@ EPITOME = (
 )
 
 
-def fitted(models: ModelStore, items: tuple[Item, ...], monkeypatch: pytest.MonkeyPatch) -> bytes:
+def fitted(
+    models: ModelStore, items: tuple[Item, ...], kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> bytes:
     located = models.locate("minilm-l6")
     monkeypatch.setattr(corpus, "load", lambda: items)
     monkeypatch.setattr(heads, "FOLDS", 2)
-    return heads.train(Encoder(located.folder, "cpu"), located.name, located.digest)
+    return heads.train(Encoder(located.folder, "cpu"), located.name, located.digest, kept)
 
 
 @pytest.fixture
@@ -43,8 +45,10 @@ def test_the_same_corpus_gives_the_same_bytes_whatever_is_in_the_test_part(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     learned = tuple(item for item in some if corpus.part_of(item) is not Part.TEST)
-    once, again = fitted(models, some, monkeypatch), fitted(models, learned, monkeypatch)
+    once = fitted(models, some, tmp_path / "once", monkeypatch)
+    again = fitted(models, learned, tmp_path / "again", monkeypatch)
     assert once == again
+    assert once == fitted(models, some, tmp_path / "once", monkeypatch)  # from the folds kept
     file = tmp_path / "heads.safetensors"
     file.write_bytes(once)
     assert Heads.read(file).corpus_digest == corpus.digest()
