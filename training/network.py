@@ -41,7 +41,10 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Most tokens of each half; of `before` its end is kept, of `text` its beginning."""
+    """Most tokens of each half; of `before` its end is kept, of `text` its beginning and its end.
+
+    A question, or a kind word, often ends a long turn.
+    """
 
     before: int
     text: int
@@ -100,7 +103,7 @@ def collate(pairs: Sequence[Pair], tokens: Any, most: Lengths) -> Batch:
     """A batch: token ids of both halves, padded, hand-made features, and what is marked."""
     before = [ids[-most.before :] for ids in _ids(tokens, [pair.before for pair in pairs])[0]]
     texts, places = _ids(tokens, [pair.text for pair in pairs])
-    text = [ids[: most.text] for ids in texts]
+    text = [_ends(ids, most.text) for ids in texts]
     first, end = tokens.cls_token_id, tokens.sep_token_id
     rows = [[first, *b, end, *t, end] for b, t in zip(before, text, strict=True)]
     shape = len(rows), max(map(len, rows))
@@ -112,7 +115,7 @@ def collate(pairs: Sequence[Pair], tokens: Any, most: Lengths) -> Batch:
         mask[place, : len(row)] = 1
         kinds[place, begun : len(row)] = 1
         for label, spans in enumerate(pair.marks):
-            for token, span in enumerate(places[place][: len(judged)], start=begun):
+            for token, span in enumerate(_ends(places[place], most.text), start=begun):
                 marks[place, token, label] = any(_overlap(span, each) for each in spans)
     hand = [[*hand_features(pair.text, Context(pair.before)).values()] for pair in pairs]
     return {
@@ -145,6 +148,11 @@ def _mean(values: torch.Tensor, judged: torch.Tensor) -> torch.Tensor:
 
 def _overlap(one: Span, other: Span) -> bool:
     return one[0] < other[1] and other[0] < one[1]
+
+
+def _ends(items: list[Any], most: int) -> list[Any]:
+    """The beginning, a third of `most`, and the end; all if they are few enough."""
+    return items if len(items) <= most else [*items[: most // 3], *items[most // 3 - most :]]
 
 
 def _ids(tokens: Any, texts: list[str]) -> tuple[list[list[int]], list[list[Span]]]:
