@@ -9,7 +9,7 @@ how much was marked.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from services.score.features import HAND_FEATURES, Context, hand_features
 __all__ = ["Lengths", "Network", "Output", "Pair", "Span", "collate", "marking_loss", "tokenizer"]
 
 DROPOUT = 0.1
+FROZEN = 0.5  # share of the encoder's layers, from below, that stay as they are
 
 Batch = dict[str, torch.Tensor]
 Span = tuple[int, int]
@@ -59,17 +60,34 @@ class Output:
 
 
 class Network(nn.Module):
-    """Encoder, pooling and linear layers; `outputs` logits for each pair, `marks` a token."""
+    """Encoder, pooling and linear layers; `outputs` logits for each pair, `marks` a token.
+
+    Only the upper layers of the encoder learn. Attention is not dropped out: half of a step's time
+    would go into it.
+    """
 
     def __init__(self, folder: Path, outputs: int, marks: int = 0) -> None:
         super().__init__()
         _, self.encoder = load(folder)
-        self.encoder.embeddings.requires_grad_(False)  # half of all weights
+        layers = self.encoder.encoder.layer
+        self.frozen = [self.encoder.embeddings, *layers[: int(FROZEN * len(layers))]]
+        for part in self.frozen:
+            part.requires_grad_(False)
+        for part in (part for layer in layers for part in layer.attention.modules()):
+            if isinstance(part, nn.Dropout):
+                part.p = 0.0
         self.dropout = nn.Dropout(DROPOUT)
         self.norm = nn.BatchNorm1d(HAND_FEATURES, affine=False)
         width = self.encoder.config.hidden_size
         self.marker = nn.Linear(width, marks) if marks else _Nothing()
         self.layer = nn.Linear(2 * width + HAND_FEATURES + 2 * marks, outputs)
+
+    def train(self, mode: bool = True) -> Self:
+        """As for any module; what is frozen drops nothing out."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
 
     def forward(self, batch: Batch) -> Output:
         """What is found in every pair."""
