@@ -31,10 +31,9 @@ SAID = 0.5  # probability from which an event counts as heard: at SAME_MEANING
 STEEPNESS = 20.0  # of the probability of an event, around SAME_MEANING
 PUT_RIGHT = 0.75  # what a sentence counts for that is a wording but for misheard words
 WINDOW = 8  # words in a row of a longer sentence that may say what it hides as a whole
-STRIDE = 2  # words from a window to the next
 PROMISING = 0.45  # closeness of a sentence in which windows are tried
 NEAREST = 2  # of how many such sentences
-STRICTER = 0.03  # what a window must be closer than a sentence, since there are many
+STRICTER = 0.05  # what a window must be closer than a sentence, since there are many
 LISTED = 0.95  # probability of an event whose words are said
 ALIKE = 88.0  # ratio from which two words are the same but for recognition
 LONG = 5  # letters from which a word may be misheard and still known
@@ -147,7 +146,7 @@ def _inside(
     found = []
     for _, finding in sorted(near, key=lambda each: -each[0])[:NEAREST]:
         words = finding.sentence.words
-        starts = range(0, max(1, len(words) - WINDOW + STRIDE), STRIDE)
+        starts = range(max(1, len(words) - WINDOW + 1))
         vectors = encoder.encode([spoken(words[at : at + WINDOW]) for at in starts], _quiet)
         alike = (vectors @ known.T).max(axis=1)
         if others:
