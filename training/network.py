@@ -62,8 +62,8 @@ class Output:
 class Network(nn.Module):
     """Encoder, pooling and linear layers; `outputs` logits for each pair, `marks` a token.
 
-    Only the upper layers of the encoder learn. Attention is not dropped out: half of a step's time
-    would go into it.
+    Only the upper layers of the encoder learn. Attention is not dropped out: its fast
+    kernels cannot do it.
     """
 
     def __init__(self, folder: Path, outputs: int, marks: int = 0) -> None:
