@@ -47,7 +47,7 @@ test: check ## Static checks, then every test
 	@$(BIN)/callscope models pull whisper-tiny.en
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: $(VENV)/.installed-dev ## Static checks: ruff, mypy, import fences, buf, images, manifests
+check: $(VENV)/.installed-dev ## Static checks (ruff, mypy, imports, buf, images, manifests), fairness gate
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/python -m mypy
@@ -56,6 +56,8 @@ check: $(VENV)/.installed-dev ## Static checks: ruff, mypy, import fences, buf, 
 	@$(BIN)/hadolint services/*/Dockerfile
 	@for overlay in k8s/overlays/*; do $(BIN)/kubectl kustomize $$overlay \
 	  | $(BIN)/kubernetes-validate --strict --quiet --no-warn -; done
+	@$(BIN)/callscope models pull minilm-l6
+	@$(BIN)/python -m bench.fairness --gate --models "$${CALLSCOPE_MODELS_DIR:-.models}"
 
 protos: $(VENV)/.installed-dev ## Write the gRPC stubs anew
 	@$(BIN)/python protos/generate.py

@@ -1,5 +1,9 @@
 """Judgements that flip for no reason: `python -m bench.fairness > bench/results/fairness.json`.
 
+`python -m bench.fairness --gate` is the part of it that `make check` runs: the general rubric, few
+names, both speakers changed at once. It fails where more than 1% flip, or any for a name or for
+an agent's history, and says which.
+
 Each call of `fairness.yaml` is told again: with first names and surnames from other groups, with
 dialect, with accents as recognizers spell them, politer or blunter, and with another agent's label
 and history. A flip is a behavior's outcome or a disclosure's status that changes. The change is
@@ -12,7 +16,8 @@ import json
 import math
 import random
 import re
-from collections import Counter
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,12 +36,17 @@ from services.score.engine import ScoreEngine
 from services.score.library import RubricLibrary
 from services.score.precision import Precision
 
-__all__ = ["BOTH", "GATE", "Flips", "Remembering", "calls", "count", "interval"]
+__all__ = ["BOTH", "Flips", "Remembering", "calls", "complaints", "count", "interval"]
 
 SEED = 11
 TURN = 6.0  # seconds of every turn
 GATE = 0.01
 """Share of judgements that may flip."""
+
+NEVER = ("history", "name")  # kinds of change for which none may
+EXAMPLES = 5  # of flips, in the results
+GATE_NAMES = 2
+GATE_RUBRICS = ("general",)
 
 NAMES = (  # first names and surnames frequent in different groups of the United States' population
     *(("Emily", "Walsh"), ("Greg", "Baker"), ("Lakisha", "Washington"), ("Jamal", "Jefferson")),
@@ -134,19 +144,24 @@ class Remembering(Encoder):
 
 @dataclass(frozen=True)
 class Telling:
-    """One way to tell a call: what changed, and the call."""
+    """One way to tell a call: what changed, how, and the call."""
 
     kind: str
+    change: str
     utterances: tuple[Utterance, ...]
 
 
 @dataclass(frozen=True)
 class Flips:
-    """How many judgements were compared and how many flipped, with examples."""
+    """How many judgements were compared, and which flipped."""
 
     compared: int
-    flipped: int
-    examples: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+
+    @property
+    def flipped(self) -> int:
+        """How many flipped."""
+        return len(self.pairs)
 
     @property
     def rate(self) -> float:
@@ -155,21 +170,44 @@ class Flips:
 
 
 def main() -> None:
-    """Measure, and print as JSON."""
+    """Measure, and print as JSON; or hold the gate."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--models", type=Path, default=Path(".models"))
     parser.add_argument("--names", type=int, default=len(NAMES))
     parser.add_argument("--rubric", action="append", dest="rubrics")
+    parser.add_argument("--gate", action="store_true", help="fail where too many flip")
     options = parser.parse_args()
     models = ModelStore(options.models)
     engine = ScoreEngine(models, RubricLibrary(), "cpu", threads=1, encoder=Remembering)
+    if options.gate:
+        by_kind = count(engine, calls(), GATE_NAMES, GATE_RUBRICS, whose=(BOTH,))
+        complaint = complaints(by_kind)
+        print(_told(_all(by_kind)))
+        sys.exit("\n".join(complaint) if complaint else 0)
     by_kind = count(engine, calls(), options.names, options.rubrics or RUBRICS)
-    everything = Flips(
-        sum(each.compared for each in by_kind.values()),
-        sum(each.flipped for each in by_kind.values()),
-    )
-    rows = {"all": everything, **by_kind}
+    rows = {"all": _all(by_kind), **by_kind}
     print(json.dumps({kind: _row(each) for kind, each in rows.items()}, indent=2))
+
+
+def complaints(by_kind: Mapping[str, Flips]) -> list[str]:
+    """Why the gate stays shut, and every pair that flips; nothing where it opens."""
+    everything = _all(by_kind)
+    why = []
+    if everything.rate > GATE:
+        why.append(f"More than {GATE:.0%} of judgements flip:")
+    why += [f"A judgement flips for {kind}:" for kind in NEVER if by_kind[kind].flipped]
+    return [*why, *(f"  {pair}" for pair in everything.pairs)] if why else []
+
+
+def _all(by_kind: Mapping[str, Flips]) -> Flips:
+    return Flips(
+        sum(each.compared for each in by_kind.values()),
+        tuple(pair for each in by_kind.values() for pair in each.pairs),
+    )
+
+
+def _told(flips: Flips) -> str:
+    return f"Fairness: {flips.flipped} of {flips.compared} judgements flip ({flips.rate:.1%})."
 
 
 def _row(flips: Flips) -> dict[str, Any]:
@@ -178,7 +216,8 @@ def _row(flips: Flips) -> dict[str, Any]:
         "flips": flips.flipped,
         "rate": round(flips.rate, 4),
         "interval_95": [round(each, 4) for each in interval(flips)],
-        "examples": flips.examples,
+        "changes": dict(Counter(pair.partition(":")[0] for pair in flips.pairs).most_common()),
+        "examples": flips.pairs[:EXAMPLES],
     }
 
 
@@ -198,8 +237,7 @@ def count(
     whose: Sequence[Set[Role]] = WHOSE,
 ) -> Mapping[str, Flips]:
     """Flips by kind of change, over all calls and rubrics; `whose` words change spelling."""
-    compared, flipped = Counter[str](), Counter[str]()
-    examples: dict[str, list[str]] = {}
+    compared, flipped = Counter[str](), defaultdict[str, list[str]](list)
     for number, lines in enumerate(told):
         for rubric in rubrics:
             first, *others = _tellings(lines, names, whose)
@@ -208,13 +246,11 @@ def count(
                 for judged, verdict in _verdicts(engine, other, rubric).items():
                     compared[other.kind] += {base[judged], verdict} != {NOT_REQUIRED}
                     if verdict != base[judged]:
-                        flipped[other.kind] += 1
-                        text = f"call {number}, {rubric}, {judged}: {base[judged]} to {verdict}"
-                        examples.setdefault(other.kind, []).append(text)
-    return {
-        kind: Flips(compared[kind], flipped[kind], tuple(examples.get(kind, ())[:5]))
-        for kind in sorted(compared)
-    }
+                        flipped[other.kind].append(
+                            f"{other.change}: call {number}, {rubric}, {judged}: "
+                            f"{base[judged]} to {verdict}"
+                        )
+    return {kind: Flips(compared[kind], tuple(flipped[kind])) for kind in sorted(compared)}
 
 
 def calls() -> list[list[str]]:
@@ -239,21 +275,25 @@ def _verdicts(engine: ScoreEngine, telling: Telling, rubric: str) -> dict[str, s
 def _tellings(lines: Sequence[str], names: int, whose: Sequence[Set[Role]]) -> Iterator[Telling]:
     """The call as it stands, then each change of it."""
     base = _lines(lines, *STANDARD)
-    yield Telling("base", _utterances(base))
+    yield Telling("base", "as it stands", _utterances(base))
     chance = random.Random(SEED)
     for customer in chance.sample(NAMES, min(names, len(NAMES))):
         agent = chance.choice(NAMES)[0]
-        yield Telling("name", _utterances(_lines(lines, customer, agent)))
+        change = f"customer {' '.join(customer)}, agent {agent}"
+        yield Telling("name", change, _utterances(_lines(lines, customer, agent)))
     for kind, spelled in (("dialect", DIALECT), ("accent", ACCENTS)):
-        for table in spelled.values():
+        for name, table in spelled.items():
             for roles in whose:
-                yield Telling(kind, _utterances(_swapped(base, roles, _swap(table))))
-    for swap in (_politer, _blunter):
-        yield Telling("politeness", _utterances(_swapped(base, {Role.CUSTOMER}, swap)))
+                change = f"{name} {kind} of {' and '.join(sorted(roles))}"
+                yield Telling(kind, change, _utterances(_swapped(base, roles, _swap(table))))
+    for change, swap in (("politer", _politer), ("blunter", _blunter)):
+        changed = _swapped(base, {Role.CUSTOMER}, swap)
+        yield Telling("politeness", f"{change} customer", _utterances(changed))
     for label in ("agent-0007, written warning", "trainee", "employee of the month"):
         told = _utterances(base)
         yield Telling(
             "history",
+            f"agent labeled {label}",
             tuple(replace(u, speaker=label) if u.role is Role.AGENT else u for u in told),
         )
 

@@ -50,6 +50,7 @@ SEED = 7
 WORD_ERRORS = 0.10
 SEEDS = 10  # of the word errors
 TURNS = 2000  # agent turns searched for false alarms
+STATEMENTS = tuple(f"statements{part}" for part in ("", "_held", "_last", "_long", "_unseen"))
 GENERAL = RubricSource(name="general")
 STATUS = {"verbatim": "delivered", "partial": "partial", "missing": "missing"}
 GRADE = {"good": 2, "middling": 1, "poor": 0}
@@ -84,7 +85,7 @@ def main() -> None:
     figures["one_word_in_ten_misheard"] = _disclosures(misheard, _judge(misheard, engine))
     if options.records is not None:
         figures["recognized_words"] = _figures(_recognized(calls, options.records), engine)
-    for name in ("statements", "statements_held", "statements_last"):
+    for name in STATEMENTS:
         figures[name] = _statements(name, engine)
     if options.turns:
         figures["false_alarms"] = _false_alarms(options.data / "text", options.turns, engine)

@@ -35,6 +35,7 @@ from training.examples import bare
 from training.heads import SPEAKERS, customers
 from training.network import Network, Pair, tokenizer
 from training.train import ENCODER, THREADS
+from training.words import WordModel
 
 __all__ = [
     "EMPATHY",
@@ -201,11 +202,16 @@ def of_table(
     columns = field.FIELD[task]
     folder = models.locate(encoder).folder
     network = Network(folder, columns.outputs, len(columns.marks))
-    network.load_state_dict(torch.load(model, weights_only=True)["network"])
+    kept = torch.load(model, weights_only=True)
+    network.load_state_dict(kept["network"])
     table = field.read(columns, data)
     rows = [i for i, place in enumerate(table.part.tolist()) if part in (None, place)]
     pairs = [table.pairs[i] for i in rows]
-    logits = loop.predict(network, tokenizer(folder), pairs, columns.lengths)
+    logits = field.blended(
+        columns,
+        loop.predict(network, tokenizer(folder), pairs, columns.lengths),
+        WordModel.of(kept["words"]).predict(pairs),
+    )
     each = zip(
         columns.labels,
         torch.split(logits, [len(values) for values in columns.labels.values()], dim=1),

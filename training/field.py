@@ -9,17 +9,20 @@ and of what kind their questions and reflections are.
 import csv
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from training.network import Lengths, Pair, Span
 
-__all__ = ["FIELD", "Table", "Task", "balanced_loss", "read"]
+__all__ = ["FIELD", "Table", "Task", "balanced_loss", "blended", "read"]
 
 LEVELS = ("0", "1", "2")
-TEMPER = 0.5  # how far rare classes are favored; 1 aims at equal recall, 0 at accuracy
+TEMPER = 0.5
+"""How far rare classes are favored: 1 aims at equal recall, 0 at accuracy."""
+
+WORDS = 0.4  # share of the word model in what is decided; the rest is the network's
 PARTS = 5  # of these, one is held out
 
 
@@ -39,6 +42,7 @@ class Task:
     lengths: Lengths
     epochs: int
     marks: tuple[str, ...] = ()
+    tempers: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def outputs(self) -> int:
@@ -55,6 +59,7 @@ FIELD: dict[str, Task] = {
         Lengths(40, 104),
         4,
         ("ER_rat", "IP_rat", "EX_rat"),
+        {"IP": 0.75},  # 4% are of its middle level
     ),
     "annomi": Task(
         ("prev_turns", "prev_client"),
@@ -65,7 +70,7 @@ FIELD: dict[str, Task] = {
             "question": ("none", "open", "closed"),
             "reflection": ("none", "simple", "complex"),
         },
-        Lengths(40, 64),
+        Lengths(40, 72),
         3,
     ),
 }
@@ -120,8 +125,9 @@ def balanced_loss(
     """Cross-entropy with logits adjusted by how rare a class is (Menon et al., ICLR 2021)."""
     sizes = [len(values) for values in task.labels.values()]
     shifts = [
-        TEMPER * torch.log(torch.bincount(column, minlength=size).float() / len(targets))
-        for column, size in zip(targets.T, sizes, strict=True)
+        task.tempers.get(label, TEMPER)
+        * torch.log(torch.bincount(column, minlength=size).float() / len(targets))
+        for label, column, size in zip(task.labels, targets.T, sizes, strict=True)
     ]
 
     def loss(logits: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
@@ -132,3 +138,14 @@ def balanced_loss(
         return torch.stack(losses).sum()
 
     return loss
+
+
+def blended(task: Task, network: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+    """Log-probabilities of both for each label, weighted: (pairs, outputs)."""
+    sizes = [len(values) for values in task.labels.values()]
+
+    def of(logits: torch.Tensor) -> torch.Tensor:
+        parts = torch.split(logits, sizes, dim=1)
+        return torch.cat([part.log_softmax(dim=1) for part in parts], dim=1)
+
+    return (1 - WORDS) * of(network) + WORDS * of(words)

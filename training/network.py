@@ -9,7 +9,7 @@ how much was marked.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from services.score.features import HAND_FEATURES, Context, hand_features
 __all__ = ["Lengths", "Network", "Output", "Pair", "Span", "collate", "marking_loss", "tokenizer"]
 
 DROPOUT = 0.1
+FROZEN = 0.5  # share of the encoder's layers, from below, that stay as they are
 
 Batch = dict[str, torch.Tensor]
 Span = tuple[int, int]
@@ -41,7 +42,10 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Most tokens of each half; of `before` its end is kept, of `text` its beginning."""
+    """Most tokens of each half; of `before` its end is kept, of `text` its beginning and its end.
+
+    A question, or a kind word, often ends a long turn.
+    """
 
     before: int
     text: int
@@ -56,17 +60,34 @@ class Output:
 
 
 class Network(nn.Module):
-    """Encoder, pooling and linear layers; `outputs` logits for each pair, `marks` a token."""
+    """Encoder, pooling and linear layers; `outputs` logits for each pair, `marks` a token.
+
+    Only the upper layers of the encoder learn. Attention is not dropped out: its fast
+    kernels cannot do it.
+    """
 
     def __init__(self, folder: Path, outputs: int, marks: int = 0) -> None:
         super().__init__()
         _, self.encoder = load(folder)
-        self.encoder.embeddings.requires_grad_(False)  # half of all weights
+        layers = self.encoder.encoder.layer
+        self.frozen = [self.encoder.embeddings, *layers[: int(FROZEN * len(layers))]]
+        for part in self.frozen:
+            part.requires_grad_(False)
+        for part in (part for layer in layers for part in layer.attention.modules()):
+            if isinstance(part, nn.Dropout):
+                part.p = 0.0
         self.dropout = nn.Dropout(DROPOUT)
         self.norm = nn.BatchNorm1d(HAND_FEATURES, affine=False)
         width = self.encoder.config.hidden_size
         self.marker = nn.Linear(width, marks) if marks else _Nothing()
         self.layer = nn.Linear(2 * width + HAND_FEATURES + 2 * marks, outputs)
+
+    def train(self, mode: bool = True) -> Self:
+        """As for any module; what is frozen drops nothing out."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
 
     def forward(self, batch: Batch) -> Output:
         """What is found in every pair."""
@@ -100,7 +121,7 @@ def collate(pairs: Sequence[Pair], tokens: Any, most: Lengths) -> Batch:
     """A batch: token ids of both halves, padded, hand-made features, and what is marked."""
     before = [ids[-most.before :] for ids in _ids(tokens, [pair.before for pair in pairs])[0]]
     texts, places = _ids(tokens, [pair.text for pair in pairs])
-    text = [ids[: most.text] for ids in texts]
+    text = [_ends(ids, most.text) for ids in texts]
     first, end = tokens.cls_token_id, tokens.sep_token_id
     rows = [[first, *b, end, *t, end] for b, t in zip(before, text, strict=True)]
     shape = len(rows), max(map(len, rows))
@@ -112,7 +133,7 @@ def collate(pairs: Sequence[Pair], tokens: Any, most: Lengths) -> Batch:
         mask[place, : len(row)] = 1
         kinds[place, begun : len(row)] = 1
         for label, spans in enumerate(pair.marks):
-            for token, span in enumerate(places[place][: len(judged)], start=begun):
+            for token, span in enumerate(_ends(places[place], most.text), start=begun):
                 marks[place, token, label] = any(_overlap(span, each) for each in spans)
     hand = [[*hand_features(pair.text, Context(pair.before)).values()] for pair in pairs]
     return {
@@ -145,6 +166,11 @@ def _mean(values: torch.Tensor, judged: torch.Tensor) -> torch.Tensor:
 
 def _overlap(one: Span, other: Span) -> bool:
     return one[0] < other[1] and other[0] < one[1]
+
+
+def _ends(items: list[Any], most: int) -> list[Any]:
+    """The beginning, a third of `most`, and the end; all if they are few enough."""
+    return items if len(items) <= most else [*items[: most // 3], *items[most // 3 - most :]]
 
 
 def _ids(tokens: Any, texts: list[str]) -> tuple[list[list[int]], list[list[Span]]]:

@@ -17,6 +17,7 @@ from callscope.models import ModelStore
 from training import field, loop
 from training.loop import Data, Recipe
 from training.network import Network, tokenizer
+from training.words import WordModel
 
 __all__ = ["BUILD", "ENCODER", "THREADS", "finished", "main"]
 
@@ -39,13 +40,21 @@ def main(arguments: list[str] | None = None) -> None:
     checkpoint = options.out or BUILD / f"{options.task}-{options.seed}.pt"
     minutes = options.minutes
     done = loop.run(network, tokenizer(folder), data, objective, recipe, checkpoint, minutes)
+    if done:
+        _add(checkpoint, WordModel.fit(data.pairs, data.targets, task.outputs, objective))
     print(f"{checkpoint}: {'done' if done else 'not done yet; run the same command again'}")
 
 
 def finished(checkpoint: Path) -> bool:
     """Whether a run has taken all its steps."""
     kept = torch.load(checkpoint, weights_only=True)
-    return bool(kept["step"] == kept["steps"])
+    return "words" in kept
+
+
+def _add(checkpoint: Path, words: WordModel) -> None:
+    """Keep the word model beside the network."""
+    kept = torch.load(checkpoint, weights_only=True)
+    torch.save(kept | {"words": words.state()}, checkpoint)
 
 
 def _learned(table: field.Table, left_out: int | None) -> Data:

@@ -106,7 +106,7 @@ class ScoreEngine:
         own = self.own_acts.of(rubric.own_acts)
         reading = self._read(utterances, own, _share(progress, 0.0, 0.4))
         wordings = self._wordings.of(rubric, _share(progress, 0.4, 0.5))
-        hearing = hear(rubric, reading, wordings)
+        hearing = hear(rubric, reading, wordings, self._encoder)
         finder = PassageFinder(self._encoder, wordings, reading, Role.AGENT)
         disclosures = check_disclosures(
             rubric.disclosures, finder, hearing, metrics, _share(progress, 0.5, 1.0)

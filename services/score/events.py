@@ -10,8 +10,14 @@ from rapidfuzz import fuzz, process
 
 from callscope.rubric import Event, Rubric
 from callscope.types import Role
+from services.score import lexicon
+from services.score.encoder import Encoder
 from services.score.features import tokens
+from services.score.misheard import heard as heard_words
+from services.score.misheard import restored
+from services.score.plain_speech import spoken
 from services.score.reading import Finding, Reading
+from services.score.sentences import Sentence
 from services.score.wordings import Wordings
 
 __all__ = ["SAME_MEANING", "Heard", "Hearing", "hear"]
@@ -23,6 +29,11 @@ SAME_MEANING = 0.65
 
 SAID = 0.5  # probability from which an event counts as heard: at SAME_MEANING
 STEEPNESS = 20.0  # of the probability of an event, around SAME_MEANING
+PUT_RIGHT = 0.75  # what a sentence counts for that is a wording but for misheard words
+WINDOW = 8  # words in a row of a longer sentence that may say what it hides as a whole
+PROMISING = 0.45  # closeness of a sentence in which windows are tried
+NEAREST = 2  # of how many such sentences
+STRICTER = 0.05  # what a window must be closer than a sentence, since there are many
 LISTED = 0.95  # probability of an event whose words are said
 ALIKE = 88.0  # ratio from which two words are the same but for recognition
 LONG = 5  # letters from which a word may be misheard and still known
@@ -56,30 +67,99 @@ class Hearing:
     chances: Mapping[str, float]
 
 
-def hear(rubric: Rubric, reading: Reading, wordings: Wordings) -> Hearing:
-    """Listen for every event of the rubric."""
+def hear(rubric: Rubric, reading: Reading, wordings: Wordings, encoder: Encoder) -> Hearing:
+    """Listen for every event of the rubric, most carefully for what a disclosure hangs on."""
     heard: dict[str, Heard] = {}
     chances: dict[str, float] = {}
     for event in rubric.events:
-        by_meaning = _by_meaning(event, reading, wordings)
-        clear = [each for each in by_meaning if each.probability >= SAID]
-        clear += _by_words(event, reading)
-        if clear:
-            heard[event.id] = min(clear, key=lambda each: each.start)
-        chances[event.id] = max((each.probability for each in [*by_meaning, *clear]), default=0.0)
+        found = [*_by_meaning(event, reading, wordings), *_by_words(event, reading)]
+        _keep(event, found, heard, chances)
+    for event in _in_question(rubric, heard):
+        others = [w for each in rubric.events if each is not event for w in each.wordings]
+        inside = _inside(event, others, reading, wordings, encoder)
+        _keep(event, inside, heard, chances)
     return Hearing(heard, chances)
+
+
+def _keep(
+    event: Event, found: Sequence[Heard], heard: dict[str, Heard], chances: dict[str, float]
+) -> None:
+    """Note when the event was first heard, if it was, and how likely it is."""
+    clear = [each for each in found if each.probability >= SAID]
+    if clear:
+        heard[event.id] = min(clear, key=lambda each: each.start)
+    chances[event.id] = max([chances.get(event.id, 0.0), *(each.probability for each in found)])
+
+
+def _in_question(rubric: Rubric, heard: Mapping[str, Heard]) -> list[Event]:
+    """The events that were not heard, and without which a disclosure is not required."""
+    lacking = [
+        [each for each in disclosure.required_when if each not in heard]
+        for disclosure in rubric.disclosures
+    ]
+    alone = {each[0] for each in lacking if len(each) == 1}
+    return [event for event in rubric.events if event.id in alone]
 
 
 def _by_meaning(event: Event, reading: Reading, wordings: Wordings) -> list[Heard]:
     said = list(_said(event, reading))
     if not event.wordings or not said:
         return []
+    spelled = [*map(tokens, event.wordings)]
     vectors = np.array([vector for _, vector in said])
     closest = (vectors @ wordings.matrix(event.wordings).T).max(axis=1)
+
+    def closeness(finding: Finding, meaning: float) -> float:
+        misheard = any(_misheard(wording, finding.sentence) for wording in spelled)
+        return max(meaning, PUT_RIGHT) if misheard else meaning
+
     return [
-        Heard(event, finding, _probability(float(closeness)))
-        for (finding, _), closeness in zip(said, closest, strict=True)
+        Heard(event, finding, _probability(closeness(finding, float(meaning))))
+        for (finding, _), meaning in zip(said, closest, strict=True)
     ]
+
+
+def _misheard(wording: Sequence[str], sentence: Sentence) -> bool:
+    """Whether a sentence is the wording once small words that were misheard are put right."""
+    said = heard_words(sentence.words)
+    telling = set(wording) - lexicon.STOP
+    return (
+        len(said) == len(wording)
+        and telling <= {each.text for each in said}
+        and restored(wording, said) == " ".join(wording)
+    )
+
+
+def _inside(
+    event: Event, others: Sequence[str], reading: Reading, wordings: Wordings, encoder: Encoder
+) -> list[Heard]:
+    """An event that was said in the middle of a longer sentence, by windows of its words.
+
+    Words that come as near to one of the `others`, another event's wordings, say that.
+    """
+    if not event.wordings:
+        return []
+    known = wordings.matrix(event.wordings)
+    near = [
+        (closeness, finding)
+        for finding, vector in _said(event, reading)
+        if (closeness := float((known @ vector).max())) >= PROMISING
+    ]
+    found = []
+    for _, finding in sorted(near, key=lambda each: -each[0])[:NEAREST]:
+        words = finding.sentence.words
+        starts = range(max(1, len(words) - WINDOW + 1))
+        vectors = encoder.encode([spoken(words[at : at + WINDOW]) for at in starts], _quiet)
+        alike = (vectors @ known.T).max(axis=1)
+        if others:
+            unlike = (vectors @ wordings.matrix(others).T).max(axis=1)
+            alike = np.where(alike > unlike, alike, 0.0)
+        found.append(Heard(event, finding, _probability(float(alike.max()) - STRICTER)))
+    return found
+
+
+def _quiet(_: float) -> None:
+    """Progress of too little work to be told."""
 
 
 def _probability(closeness: float) -> float:

@@ -22,7 +22,7 @@ from services.score import lexicon
 from services.score.encoder import Encoder
 from services.score.features import tokens
 from services.score.misheard import heard, restored, wrong_share
-from services.score.plain_speech import standard
+from services.score.plain_speech import spoken
 from services.score.reading import Reading
 from services.score.wordings import Wordings
 
@@ -87,7 +87,7 @@ class PassageFinder:
         passages, element = [], wanted.element
         for row in self._rows(wanted.near):
             sentence = self.reading.findings[row].sentence
-            if _mentions(element, plain := _plain(sentence.words)):
+            if _mentions(element, plain := spoken(sentence.words)):
                 match = self._match(element, plain, self.reading.vectors[row])
                 passages.append(Passage(sentence.utterance, sentence.words, match))
         return _best(passages)
@@ -97,7 +97,7 @@ class PassageFinder:
     ) -> tuple[Passage | None, ...]:
         """For each element, the window that matches best; None where nothing comes near."""
         windows = [list(self._windows(each)) for each in wanted]
-        texts = sorted({_plain(words) for each in windows for _, words in each})
+        texts = sorted({spoken(words) for each in windows for _, words in each})
         vectors = dict(zip(texts, self.encoder.encode(texts, progress), strict=True))
         return tuple(
             _best(self._scored(each.element, spans, vectors))
@@ -166,7 +166,7 @@ class PassageFinder:
         vectors: Mapping[str, Floats],
     ) -> Iterator[Passage]:
         for utterance, words in windows:
-            plain = _plain(words)
+            plain = spoken(words)
             yield Passage(utterance, words, self._match(element, plain, vectors[plain]))
 
     def _windows(self, wanted: Wanted) -> Iterator[tuple[int, tuple[Word, ...]]]:
@@ -177,7 +177,7 @@ class PassageFinder:
             words = self.reading.utterances[sentence.utterance].words
             last = sentence.first + len(sentence.words)
             for start, end in _spans(sentence.first, last, len(words), sizes):
-                if _mentions(element, _plain(words[start:end])):
+                if _mentions(element, spoken(words[start:end])):
                     yield sentence.utterance, words[start:end]
 
     def _nearest(self, wanted: Wanted) -> list[int]:
@@ -185,7 +185,7 @@ class PassageFinder:
         spelled = [" ".join(tokens(each)) for each in wanted.element.wordings]
         near: list[tuple[float, int]] = []
         for row in self._rows(wanted.near):
-            plain = _plain(self.reading.findings[row].sentence.words)
+            plain = spoken(self.reading.findings[row].sentence.words)
             meaning = self._meaning(wanted.element.wordings, self.reading.vectors[row])
             letters = max(fuzz.partial_ratio(each, plain) for each in spelled) / 100
             if meaning >= PROMISING or letters >= SPELLED:
@@ -215,10 +215,6 @@ def _around(words: int, wanted: int) -> Iterator[tuple[int, int]]:
         for size in range(max(1, wanted - SLACK), wanted + SLACK + 1):
             if start + size <= words:
                 yield start, start + size
-
-
-def _plain(words: Sequence[Word]) -> str:
-    return " ".join(tokens(" ".join(standard(word.text) for word in words)))
 
 
 def _mentions(element: Element, text: str) -> bool:

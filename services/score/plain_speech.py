@@ -13,10 +13,11 @@ from functools import lru_cache
 
 from callscope.types import Utterance, Word
 from services.score import names
+from services.score.features import tokens
 from services.score.reading import Finding, Reading
 from services.score.sentences import split
 
-__all__ = ["as_heard", "plain", "standard"]
+__all__ = ["as_heard", "plain", "spoken", "standard"]
 
 ANYONE = ("Taylor", "Morgan")  # a first name and a surname of any group and any gender
 
@@ -64,6 +65,11 @@ def standard(text: str) -> str:
     if known is None:
         return before + _DROPPED_G.sub("ing", core) + after
     return before + (known.capitalize() if core[:1].isupper() else known) + after
+
+
+def spoken(words: Sequence[Word]) -> str:
+    """The words in standard spelling, lower case, without punctuation."""
+    return " ".join(tokens(" ".join(standard(word.text) for word in words)))
 
 
 def _words(words: Sequence[Word], known: Set[str]) -> Iterator[Word]:

@@ -300,3 +300,40 @@ def test_doubt_about_what_is_not_called_for_is_doubt_about_the_call_for_it(
     refund = result(engine, "travel_refund", lines)
     assert refund.status is DisclosureStatus.NOT_REQUIRED
     assert refund.confidence > 0.9
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "You cancelled our flight and now I want a refund for both tickets.",
+        "The trip is off, so what we would like is that you send us our money back.",
+    ],
+)
+def test_a_refund_is_heard_in_the_middle_of_a_longer_sentence(
+    engine: ScoreEngine, asked: str
+) -> None:
+    lines: list[Line] = [
+        ("agent", "Northwind Airlines, about your flight?"),
+        ("customer", asked),
+        ("agent", "I see the trip here."),
+    ]
+    refund = result(engine, "travel_refund", lines)
+    assert refund.status is DisclosureStatus.MISSING
+    assert asked in [each.quote for each in refund.evidence]
+
+
+def test_an_event_is_heard_inside_a_longer_sentence_unless_it_is_rather_another(
+    engine: ScoreEngine,
+) -> None:
+    def authorization(customer: str) -> DisclosureStatus:
+        lines: list[Line] = [
+            ("agent", "Union Bank."),
+            ("customer", customer),
+            ("agent", "One moment."),
+        ]
+        return result(engine, "payment_auth", lines).status
+
+    paying = "Fine, then let me just pay that by card now so that it is off my mind."
+    assert authorization(paying) is DisclosureStatus.MISSING
+    stolen = "Hello, I see that there is a charge on my card that I did not make."
+    assert authorization(stolen) is DisclosureStatus.NOT_REQUIRED

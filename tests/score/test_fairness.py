@@ -1,8 +1,11 @@
-"""Names, dialects, accents, manners and an agent's history must not change a judgement."""
+"""Names, dialects, accents, manners and an agent's history must not change a judgement.
+
+Whether they do is a gate of `make check`; here is what the gate rests on.
+"""
 
 import pytest
 
-from bench.fairness import BOTH, GATE, Remembering, calls, count
+from bench.fairness import BOTH, Flips, Remembering, calls, complaints, count
 from callscope.models import ModelStore
 from callscope.types import Utterance
 from services.score.engine import ScoreEngine
@@ -11,14 +14,41 @@ from services.score.plain_speech import plain, standard
 from tests.score.conversations import Line, conversation
 
 
-def test_hardly_a_judgement_flips_for_who_is_speaking(models: ModelStore) -> None:
+def by_kind(**flipped: int) -> dict[str, Flips]:
+    """A hundred judgements of each kind, so many of which flipped."""
+    kinds = ("accent", "dialect", "history", "name", "politeness")
+    return {
+        kind: Flips(100, tuple(f"{kind} {i}: call 0" for i in range(flipped.get(kind, 0))))
+        for kind in kinds
+    }
+
+
+def test_the_gate_is_open_while_one_judgement_in_a_hundred_flips() -> None:
+    assert complaints(by_kind(accent=4, politeness=1)) == []
+
+
+def test_the_gate_names_every_pair_that_flips_too_often() -> None:
+    first, *pairs = complaints(by_kind(accent=5, dialect=1))
+    assert first == "More than 1% of judgements flip:"
+    assert [pair.strip() for pair in pairs] == [
+        *(f"accent {i}: call 0" for i in range(5)),
+        "dialect 0: call 0",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["name", "history"])
+def test_no_judgement_may_flip_for_a_name_or_an_agents_history(kind: str) -> None:
+    assert complaints(by_kind(**{kind: 1})) == [
+        f"A judgement flips for {kind}:",
+        f"  {kind} 0: call 0",
+    ]
+
+
+def test_each_call_is_told_again_in_every_way(models: ModelStore) -> None:
     engine = ScoreEngine(models, RubricLibrary(), "cpu", threads=1, encoder=Remembering)
-    by_kind = count(engine, calls(), 2, rubrics=("general",), whose=(BOTH,))
-    assert by_kind.keys() == {"accent", "dialect", "history", "name", "politeness"}
-    compared = sum(flips.compared for flips in by_kind.values())
-    flipped = sum(flips.flipped for flips in by_kind.values())
-    assert flipped <= GATE * compared, [flips.examples for flips in by_kind.values()]
-    assert by_kind["name"].flipped == by_kind["history"].flipped == 0
+    told = count(engine, calls()[:1], 2, rubrics=("general",), whose=(BOTH,))
+    assert told.keys() == by_kind().keys()
+    assert all(flips.compared for flips in told.values())
 
 
 CALL: list[Line] = [

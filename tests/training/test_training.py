@@ -12,7 +12,8 @@ from services.score.encoder import Encoder
 from services.score.heads import Heads
 from training import corpus, evaluate, field, heads, train
 from training.corpus import Item, Part
-from training.network import Pair, collate, tokenizer
+from training.network import Lengths, Network, Pair, collate, tokenizer
+from training.words import WordModel
 
 EPITOME = (
     "sp_id,rp_id,seeker_post,response_post,ER,ER_rat,IP,IP_rat,EX,EX_rat\n"
@@ -95,6 +96,9 @@ def test_a_stopped_run_ends_with_the_same_weights_and_can_be_measured(
     assert capsys.readouterr().out.endswith(": done\n")
     one, other = (torch.load(each, weights_only=True)["network"] for each in (whole, parts))
     assert all(np.array_equal(one[name], other[name]) for name in one)
+    start = Network(ModelStore(models_dir).locate("minilm-l6").folder, 9, 3).state_dict()
+    moved = {name for name in one if "layer." in name and not torch.equal(one[name], start[name])}
+    assert {name.split("layer.")[1][0] for name in moved if "encoder" in name} == {"3", "4", "5"}
     evaluate.main([*common, "--model", str(whole)])
     assert json.loads(capsys.readouterr().out)["items"] == 4
 
@@ -109,6 +113,29 @@ def test_marks_are_the_tokens_of_the_parts_named(models_dir: Path, tmp_path: Pat
     marked = batch["input_ids"][3][batch["marks"][3, :, 0] > 0]
     assert tokens.decode(marked) == "that must be lonely"
     assert not batch["marks"][2].any()
+
+
+def test_a_long_text_keeps_its_beginning_and_its_end(models_dir: Path) -> None:
+    tokens = tokenizer(ModelStore(models_dir).locate("minilm-l6").folder)
+    pair = Pair("one two three", "four five six seven eight nine ten")
+    batch = collate([pair], tokens, Lengths(2, 3))
+    assert tokens.decode(batch["input_ids"][0]) == "[CLS] two three [SEP] four nine ten [SEP]"
+
+
+def test_the_word_model_learns_a_set_phrase_and_is_kept_whole() -> None:
+    asked = [Pair("", f"{opening} what else") for opening in "abcd"]
+    told = [Pair("", f"{opening} that is") for opening in "abcd"]
+    targets = torch.tensor([[1]] * 4 + [[0]] * 4)
+    model = WordModel.fit(
+        asked + told,
+        targets,
+        outputs=2,
+        loss=lambda logits, batch: torch.nn.functional.cross_entropy(logits, batch[:, 0]),
+    )
+    seen = [Pair("", "and what else is there"), Pair("", "that is it"), Pair("", "")]
+    found = model.predict(seen)
+    assert found.argmax(dim=1)[:2].tolist() == [1, 0]
+    assert torch.equal(WordModel.of(model.state()).predict(seen), found)
 
 
 def test_a_table_without_marks_and_with_only_the_last_turn_can_be_read(tmp_path: Path) -> None:
