@@ -115,7 +115,7 @@ class Workflows:
         What is stopped is resumed by the next `start` under the same executor id, or taken over by
         another gateway.
         """
-        patience = max(_HANDING_OUT, round(seconds)) if self._board.busy else 0
+        patience = max(_HANDING_OUT, round(seconds)) if self._board.busy else _HANDING_OUT
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=patience)
         # DBOS repeats what a lost database did not take for as long as it takes, on threads that
         # the process would wait for; now that fails at the next attempt.
