@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any, TypeVar
 
 from bench.machine import describe
+from bench.systems import loopback
 from callscope import dialogue
 from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
 from callscope.pipeline import DiarizeOptions, RubricSource, TranscribeOptions
@@ -88,17 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _open(stack: ExitStack, models: Path, files: Sequence[Path]) -> _Stages:
-    given: dict[str, Any] = {
-        "host": "127.0.0.1",
-        "port": 0,
-        "metrics_port": 0,
-        "drain_seconds": 0,
-        "log_level": "ERROR",
-        "models_dir": models,
-        "audio_roots": tuple({file.resolve().parent for file in files}),
-        "threads": 1,
-        "device": "cpu",
-    }
+    folders = {file.resolve().parent for file in files}
+    given = {**loopback(models, folders), "threads": 1, "device": "cpu"}
     settings = (
         TranscribeSettings.load(**given),
         DiarizeSettings.load(**given),

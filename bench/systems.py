@@ -1,7 +1,7 @@
 """What is measured: Callscope as its users run it, and the baselines, behind one Protocol."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from callscope.pipeline import DiarizeOptions, TranscribeOptions
 from callscope.serving.embedded import embedded
 from callscope.types import AudioSource, Diarization, Transcript
 
-__all__ = ["SYSTEMS", "Setup", "System", "open_system"]
+__all__ = ["SYSTEMS", "Setup", "System", "loopback", "open_system"]
 
 _HOURS_24 = 24 * 3600.0
 
@@ -60,18 +60,25 @@ def _baseline(name: str, setup: Setup, **options: bool) -> Iterator[System]:
     yield getattr(baselines, name)(setup, **options)
 
 
-@contextlib.contextmanager
-def _opened(setup: Setup, *, words: bool, turns: bool) -> Iterator[System]:
-    """Our services in this process, behind their gRPC doors."""
-    services: list[tuple[Any, Any]] = []
-    given: dict[str, Any] = {
+def loopback(models: Path, folders: Collection[Path]) -> dict[str, Any]:
+    """Settings of a quiet service in this process that reads recordings in these folders."""
+    return {
         "host": "127.0.0.1",
         "port": 0,
         "metrics_port": 0,
         "drain_seconds": 0,
         "log_level": "ERROR",
-        "models_dir": setup.models_dir,
-        "audio_roots": (setup.root,),
+        "models_dir": models,
+        "audio_roots": tuple(folders),
+    }
+
+
+@contextlib.contextmanager
+def _opened(setup: Setup, *, words: bool, turns: bool) -> Iterator[System]:
+    """Our services in this process, behind their gRPC doors."""
+    services: list[tuple[Any, Any]] = []
+    given = {
+        **loopback(setup.models_dir, [setup.root]),
         "threads": setup.threads,
         "device": setup.device,
     }

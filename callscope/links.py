@@ -28,18 +28,12 @@ class Links:
     Args:
         hosts: names with or without a port, such as `recordings.example.com`.
         max_bytes: recordings above this size are refused while they are fetched.
-        connections: to use instead of ones that believe the system's authorities.
     """
 
-    def __init__(
-        self,
-        hosts: Sequence[str],
-        max_bytes: int,
-        connections: urllib3.PoolManager | None = None,
-    ) -> None:
+    def __init__(self, hosts: Sequence[str], max_bytes: int) -> None:
         self._hosts = frozenset(_host(urlsplit(f"//{host}")) for host in hosts)
         self._max_bytes = max_bytes
-        self._connections = connections or urllib3.PoolManager(
+        self._connections = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=5, read=60),
             retries=urllib3.Retry(2, redirect=False, backoff_factor=0.3),
         )

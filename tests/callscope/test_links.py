@@ -1,9 +1,7 @@
 """Links lead to the hosts that were named, over TLS that holds, and no further."""
 
-import ssl
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,6 +17,7 @@ from callscope.errors import (
     Unavailable,
 )
 from callscope.types import AudioSource
+from tests.hosts import https_host
 
 
 class Host(BaseHTTPRequestHandler):
@@ -52,17 +51,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Pat
 
 
 @pytest.fixture(scope="module")
-def port(authority: tuple[trustme.CA, Path]) -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Host)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority[0].issue_cert("localhost").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def host(authority: tuple[trustme.CA, Path]) -> Iterator[str]:
+    with https_host(Host, authority[0]) as host:
+        yield host
 
 
 @pytest.fixture
@@ -77,9 +68,9 @@ def fetch(uri: str, hosts: list[str], max_bytes: int = 1 << 20) -> bytes:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_link_to_a_named_host_is_fetched(port: int) -> None:
-    link = f"https://localhost:{port}/call.wav?signature=abc"
-    assert fetch(link, [f"LocalHost:{port}"]) == b"RIFF" * 10_000
+def test_a_link_to_a_named_host_is_fetched(host: str) -> None:
+    link = f"https://{host}/call.wav?signature=abc"
+    assert fetch(link, [host.capitalize()]) == b"RIFF" * 10_000
 
 
 @pytest.mark.usefixtures("trusted")
@@ -96,25 +87,25 @@ def test_a_link_to_a_named_host_is_fetched(port: int) -> None:
     ],
 )
 def test_a_hosts_answers_become_our_errors_and_tell_no_signature(
-    port: int, path: str, error: type[CallscopeError], words: str
+    host: str, path: str, error: type[CallscopeError], words: str
 ) -> None:
     Host.asked.clear()
     with pytest.raises(error, match=words) as raised:
-        fetch(f"https://localhost:{port}{path}", [f"localhost:{port}"])
+        fetch(f"https://{host}{path}", [host])
     assert "signature" not in str(raised.value)
     assert set(Host.asked) == {path}  # a redirect is not followed
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_large_recording_is_refused_while_it_is_fetched(port: int) -> None:
+def test_a_large_recording_is_refused_while_it_is_fetched(host: str) -> None:
     with pytest.raises(AudioTooLarge):
-        fetch(f"https://localhost:{port}/a?signature=abc", [f"localhost:{port}"], max_bytes=39_999)
+        fetch(f"https://{host}/a?signature=abc", [host], max_bytes=39_999)
 
 
-def test_a_host_whose_certificate_nobody_vouches_for_gives_nothing(port: int) -> None:
+def test_a_host_whose_certificate_nobody_vouches_for_gives_nothing(host: str) -> None:
     Host.asked.clear()
     with pytest.raises(Unavailable):
-        fetch(f"https://localhost:{port}/call.wav?signature=abc", [f"localhost:{port}"])
+        fetch(f"https://{host}/call.wav?signature=abc", [host])
     assert Host.asked == []
 
 

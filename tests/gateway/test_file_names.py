@@ -1,11 +1,8 @@
 """Facts in file names, read alike at every door."""
 
-import ssl
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from services.gateway.details import DetailsFolder
 from tests.gateway.conftest import Up, gateway_settings, noise, running
 from tests.gateway.engines import Engines
 from tests.gateway.test_flow import parts
+from tests.hosts import https_host
 
 PATTERN = r"(.*/)?(?P<agent>[^_/]+)_(?P<language>[^_.]+)\.wav"
 
@@ -107,7 +105,7 @@ def test_a_links_path_tells_facts_and_its_signature_stays_nowhere(
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    with serving_folder(tmp_path / "host", authority) as host:
+    with https_host(partial(_Quiet, directory=str(tmp_path / "host")), authority) as host:
         settings = gateway_settings(
             tmp_path / "data", all_engines, name_pattern=PATTERN, audio_hosts=(host,)
         )
@@ -119,21 +117,6 @@ def test_a_links_path_tells_facts_and_its_signature_stays_nowhere(
     kept = [file for file in (tmp_path / "data").rglob("*") if file.is_file()]
     assert kept
     assert not [file for file in kept if b"s3cr3t" in file.read_bytes()]
-
-
-@contextmanager
-def serving_folder(folder: Path, authority: trustme.CA) -> Iterator[str]:
-    """Serve files over TLS; gives host:port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"localhost:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 class _Quiet(SimpleHTTPRequestHandler):
