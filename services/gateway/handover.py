@@ -8,6 +8,7 @@ fallen silent.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -16,6 +17,7 @@ from services.gateway.call import Call
 __all__ = ["Handover"]
 
 _STOP = 2.0  # seconds
+_ANSWER = 0.005  # seconds in which a call's sender is told that it was accepted
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +56,8 @@ class Handover:
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None and not self._stopped:
+            if self._calls.empty():  # both would want the interpreter at once
+                time.sleep(_ANSWER)
             try:
                 self._enqueue(call)
             except Exception as error:  # the workflows' own errors, of any kind
