@@ -62,12 +62,20 @@ def _intake(up: Up, client: Executor, folder: Path, size: int) -> dict[str, Any]
     sent = folder / "sent.wav"
     sent.write_bytes(_silence(size))
     plain, taken = [], []
-    for _ in range(15 if size < 100 << 20 else 5):
+
+    def plainly() -> None:
         # Into a new file that stays, as a recording does: pages that were just freed cost nothing.
         plain.append(_seconds(lambda: _write_and_hash(sent, folder / str(uuid4()))))
+
+    def by_the_gateway() -> None:
         seconds, call_id = client.submit(_timed_upload, up.settings.http_port, sent).result()
         taken.append(seconds)
         up.finished(call_id)
+
+    for turn in range(20 if size < 100 << 20 else 8):
+        pair = (plainly, by_the_gateway)
+        for work in pair if turn % 2 else reversed(pair):
+            work()
     return {
         "bytes": size,
         "write_hash_sync_seconds": round(statistics.median(plain), 4),

@@ -25,6 +25,9 @@ class Action(StrEnum):
 
     DELETE_CALL = "delete_call"
     RETRY_CALL = "retry_call"
+    RESCORE_CALL = "rescore_call"
+    RESCORE_CALLS = "rescore_calls"
+    CANCEL_RESCORING = "cancel_rescoring"
     CREATE_KEY = "create_key"
     ROTATE_KEY = "rotate_key"
     REVOKE_KEY = "revoke_key"
@@ -38,7 +41,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that was done, to the call or key with the id `subject`."""
+    """Something that was done, to the call, key or other thing with the id `subject`."""
 
     id: str
     tenant: str

@@ -241,7 +241,7 @@ class Calls:
         """
         caller.require(Permission.REVIEW)
         self.intake.check(order.rubric_source())
-        placed = self.orders.place_one(caller.tenant, call_id, order)
+        placed = self.orders.place_one(caller.tenant, call_id, order, caller.actor)
         return self.orders.get(caller.tenant, placed)
 
     def rescore_all(self, caller: Caller, query: CallQuery, order: Order) -> Rescoring:
@@ -253,7 +253,7 @@ class Calls:
         """
         caller.require(Permission.REVIEW)
         self.intake.check(order.rubric_source())
-        placed = self.orders.place(caller.tenant, query, order)
+        placed = self.orders.place(caller.tenant, query, order, caller.actor)
         return self.orders.get(caller.tenant, placed)
 
     def rescoring(self, caller: Caller, rescoring_id: str) -> Rescoring:
@@ -264,7 +264,7 @@ class Calls:
     def cancel_rescoring(self, caller: Caller, rescoring_id: str) -> Rescoring:
         """Judge no further call of an order; the records made stay. Raises `NotFound`."""
         caller.require(Permission.REVIEW)
-        self.orders.cancel(caller.tenant, rescoring_id)
+        self.orders.cancel(caller.tenant, rescoring_id, caller.actor)
         return self.orders.get(caller.tenant, rescoring_id)
 
     def audio(self, caller: Caller, call_id: str) -> Audio:

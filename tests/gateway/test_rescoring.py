@@ -15,6 +15,7 @@ from callscope.errors import CallNotFound, InvalidInput, NotFound, NotReady, Rub
 from callscope.errors import Unavailable as Away
 from callscope.v1 import gateway_pb2 as pb
 from callscope.v1 import score_pb2
+from services.gateway.audit import entries
 from services.gateway.call import Problem, new_id
 from services.gateway.erasure import Eraser
 from services.gateway.journal import Journal
@@ -30,6 +31,7 @@ from tests.gateway.test_ledger import new_call
 
 MINE, OTHERS = "mine", "others"
 SALES = Order.read({"rubric": "sales"})
+LEA = "key-1"
 
 
 def rescored(up: Up, answer: Any) -> dict[str, Any]:
@@ -217,8 +219,8 @@ def test_a_call_is_claimed_once_and_single_calls_before_bulk(
     orders: Orders, done: Callable[..., str]
 ) -> None:
     calls = [done() for _ in range(3)]
-    orders.place(MINE, CallQuery.read({}), SALES)
-    orders.place_one(MINE, calls[2], SALES)
+    orders.place(MINE, CallQuery.read({}), SALES, LEA)
+    orders.place_one(MINE, calls[2], SALES, LEA)
     claims = [orders.claim() for _ in range(5)]
     assert [claim and claim.call_id for claim in claims] == [calls[2], *calls, None]
     assert len({claim.rescoring_id for claim in claims if claim}) == 2
@@ -228,7 +230,7 @@ def test_a_dead_workers_call_comes_up_again_and_its_own_result_is_not_kept(
     orders: Orders, done: Callable[..., str], monkeypatch: pytest.MonkeyPatch, engine: sa.Engine
 ) -> None:
     call_id = done()
-    placed = orders.place_one(MINE, call_id, SALES)
+    placed = orders.place_one(MINE, call_id, SALES, LEA)
     monkeypatch.setattr(queue, "_LEASE", timedelta(seconds=-1))
     dead = orders.claim()
     monkeypatch.undo()
@@ -254,12 +256,13 @@ def test_orders_and_calls_of_another_tenant_do_not_exist(
 ) -> None:
     mine, theirs = done(), done(OTHERS)
     with pytest.raises(CallNotFound):
-        orders.place_one(MINE, theirs, SALES)
-    placed = orders.place(MINE, CallQuery.read({}), SALES)
+        orders.place_one(MINE, theirs, SALES, LEA)
+    placed = orders.place(MINE, CallQuery.read({}), SALES, LEA)
     assert orders.get(MINE, placed).calls == 1
-    for use in (orders.get, orders.cancel):
-        with pytest.raises(NotFound):
-            use(OTHERS, placed)
+    with pytest.raises(NotFound):
+        orders.get(OTHERS, placed)
+    with pytest.raises(NotFound):
+        orders.cancel(OTHERS, placed, LEA)
     claim = orders.claim()
     assert claim is not None
     assert claim.call_id == mine
@@ -270,7 +273,7 @@ def test_a_deleted_call_takes_its_order_with_it(
     orders: Orders, done: Callable[..., str], eraser: Eraser
 ) -> None:
     call_id = done()
-    placed = orders.place_one(MINE, call_id, SALES)
+    placed = orders.place_one(MINE, call_id, SALES, LEA)
     claim = orders.claim()
     assert claim is not None
     eraser.erase(MINE, call_id, "operator")
@@ -278,12 +281,12 @@ def test_a_deleted_call_takes_its_order_with_it(
     orders.fail(claim, Problem("internal", "x", "y"))
     assert orders.get(MINE, placed).status == "done"
     with pytest.raises(InvalidInput, match="no finished call"):
-        orders.place(MINE, CallQuery.read({}), SALES)
+        orders.place(MINE, CallQuery.read({}), SALES, LEA)
 
 
 def test_a_failed_claim_and_one_put_back_say_so(orders: Orders, done: Callable[..., str]) -> None:
     first, second = sorted((done(), done()))
-    placed = orders.place(MINE, CallQuery.read({}), SALES)
+    placed = orders.place(MINE, CallQuery.read({}), SALES, LEA)
     one, two = orders.claim(), orders.claim()
     assert one is not None
     assert two is not None
@@ -304,7 +307,7 @@ def test_what_was_heard_for_an_order_goes_with_it(
     failed, called_off = done(), done()
     audio = Order.read({"source": "audio"})
     for call_id in (failed, called_off):
-        placed = orders.place_one(MINE, call_id, audio)
+        placed = orders.place_one(MINE, call_id, audio, LEA)
         claim = orders.claim()
         assert claim is not None
         assert claim.call_id == call_id
@@ -315,14 +318,31 @@ def test_what_was_heard_for_an_order_goes_with_it(
         if call_id == failed:
             orders.fail(claim, Problem("internal", "x", "y"))
         else:
-            orders.cancel(MINE, placed)
+            orders.cancel(MINE, placed, LEA)
             orders.discard(claim)
         assert not journal.has(call_id, claim.stage("transcribe"))
         assert journal.has(call_id, "transcribe")
+
+
+def test_the_audit_trail_says_who_had_what_judged_again(
+    orders: Orders, done: Callable[..., str], engine: sa.Engine
+) -> None:
+    call_id, theirs = done(), done(OTHERS)
+    orders.place_one(MINE, call_id, SALES, LEA)
+    placed = orders.place(MINE, CallQuery.read({}), SALES, "key-2")
+    orders.cancel(MINE, placed, "key-3")
+    orders.cancel(MINE, placed, "key-3")  # there is nothing left to cancel
+    with pytest.raises(CallNotFound):
+        orders.place_one(MINE, theirs, SALES, LEA)
+    assert [(each.actor, each.action, each.subject) for each in entries(engine, MINE, 10)] == [
+        ("key-3", "cancel_rescoring", placed),
+        ("key-2", "rescore_calls", placed),
+        (LEA, "rescore_call", call_id),
+    ]
 
 
 def test_a_call_that_is_not_done_cannot_be_ordered(orders: Orders, engine: sa.Engine) -> None:
     new = replace(new_call(), id=new_id(), tenant=MINE)
     Ledger(engine, str).add(new)
     with pytest.raises(NotReady, match="queued"):
-        orders.place_one(MINE, new.id, SALES)
+        orders.place_one(MINE, new.id, SALES, LEA)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from callscope.errors import InvalidInput, NotFound, NotReady
 from callscope.types import CallRecord
 from services.gateway.archive import pack, unpack
+from services.gateway.audit import Action, note
 from services.gateway.call import CallStatus, Problem, new_id, no_recording
 from services.gateway.database import transaction
 from services.gateway.index import enter
@@ -84,8 +85,8 @@ class Orders:
         self._engine = engine
         self._announce = announce
 
-    def place_one(self, tenant: str, call_id: str, order: Order) -> str:
-        """Order one finished call; gives the order's id.
+    def place_one(self, tenant: str, call_id: str, order: Order, actor: str) -> str:
+        """Order one finished call, for `actor`; gives the order's id.
 
         Raises:
             CallNotFound: the tenant has no call of that id.
@@ -99,10 +100,11 @@ class Orders:
             if call.blob is None and order.source is Source.AUDIO:
                 raise no_recording(to_call(call, lambda _: ""))
             only = sa.select(CallRow.id).where(CallRow.tenant == tenant, CallRow.id == call.id)
+            note(session, tenant, actor, Action.RESCORE_CALL, call.id)
             return self._place(session, tenant, only, order, bulk=False)
 
-    def place(self, tenant: str, query: CallQuery, order: Order) -> str:
-        """Order all finished calls that the query lets pass; gives the order's id.
+    def place(self, tenant: str, query: CallQuery, order: Order, actor: str) -> str:
+        """Order all finished calls that the query lets pass, for `actor`; gives the order's id.
 
         Raises:
             InvalidInput: there are none.
@@ -115,7 +117,9 @@ class Orders:
         found = matching_calls(tenant, query, self._engine.dialect.name)
         with transaction(self._engine) as session:
             finished = found.where(CallRow.status == CallStatus.DONE)
-            return self._place(session, tenant, finished, order, bulk=True)
+            placed = self._place(session, tenant, finished, order, bulk=True)
+            note(session, tenant, actor, Action.RESCORE_CALLS, placed)
+            return placed
 
     def get(self, tenant: str, rescoring_id: str) -> Rescoring:
         """An order and how far it is.
@@ -147,13 +151,14 @@ class Orders:
                 created_at=row.created_at,
             )
 
-    def cancel(self, tenant: str, rescoring_id: str) -> None:
+    def cancel(self, tenant: str, rescoring_id: str, actor: str) -> None:
         """Judge no further call of the order; the records made stay. Raises as `get`."""
         with transaction(self._engine) as session:
             row = _order(session, tenant, rescoring_id)
             removed = sa.delete(Row).where(Row.rescoring_id == row.id, Row.state == _OPEN)
             if session.execute(removed.returning(Row.call_id)).first() is not None:
                 row.cancelled = True
+                note(session, tenant, actor, Action.CANCEL_RESCORING, row.id)
 
     def claim(self) -> Claim | None:
         """The next call to judge, for a minute or as long as `renew` is called; None if none."""
