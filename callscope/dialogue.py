@@ -23,7 +23,6 @@ from callscope.types import (
     Role,
     Span,
     TextConversation,
-    Timing,
     Transcript,
     Utterance,
 )
@@ -136,7 +135,7 @@ def _metrics(
         return talk.count(utterances, present)
     spoken_in = [(Span(each.start, each.end),) for each in utterances]
     measured = talk.measure(utterances, spoken_in, text.duration, present)
-    return replace(measured, timing=Timing.UTTERANCES)
+    return replace(measured, timing=text.timing)
 
 
 def live_start(utterances: Sequence[Utterance], role: Role = Role.AGENT) -> float | None:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from callscope.errors import InvalidInput
-from callscope.types import Role, TextConversation, TextParticipant, TextUtterance
+from callscope.types import Role, TextConversation, TextParticipant, TextUtterance, TextWord
 
 __all__ = [
     "FORMS",
@@ -55,6 +55,7 @@ _Speaker = Annotated[
 _Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000, pattern=_PLAIN)
 ]
+_Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S+$")]
 _Seconds = Annotated[float, Field(ge=0, le=_LATEST, allow_inf_nan=False)]
 
 
@@ -72,6 +73,23 @@ class ParticipantBody(_Body):
     bot: bool | None = Field(None, description="Whether it is a machine.")
 
 
+class WordBody(_Body):
+    """A word with its times."""
+
+    text: _Word = Field(description="The word, with the punctuation at it.", examples=["Hello,"])
+    start: _Seconds = Field(description="Seconds from the start of the call.")
+    end: _Seconds = Field(description="Seconds from the start of the call.")
+    probability: float | None = Field(
+        None, ge=0, le=1, description="How sure the recognizer was of it, where that is known."
+    )
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.end < self.start:
+            raise ValueError("it ends before it starts")
+        return self
+
+
 class UtteranceBody(_Body):
     """What one speaker said or wrote in one go."""
 
@@ -81,14 +99,37 @@ class UtteranceBody(_Body):
         None, description="Seconds from the start of the call; with its end in every one or none."
     )
     end: _Seconds | None = Field(None, description="Seconds from the start of the call.")
+    words: tuple[WordBody, ...] = Field(
+        (),
+        description="The words of the text with their times, in every utterance or in none. The "
+        "utterance's own times may then be left out.",
+    )
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
+        if self.words:
+            if [each.text for each in self.words] != self.text.split():
+                raise ValueError("its words are not those of its text, one by one")
+            if any(after.start < word.start for word, after in pairwise(self.words)):
+                raise ValueError("its words are not in the order of their times")
         if (self.start is None) != (self.end is None):
             raise ValueError("give start and end, or neither: one alone is no stretch of time")
         if self.start is not None and self.end is not None and self.end < self.start:
             raise ValueError("it ends before it starts")
         return self
+
+    @property
+    def timed(self) -> bool:
+        """Whether it says when it was said."""
+        return self.start is not None or bool(self.words)
+
+    def utterance(self) -> TextUtterance:
+        """The value that it describes; its words say when it was said, where nothing else does."""
+        words = tuple(TextWord(**each.model_dump()) for each in self.words)
+        start, end = self.start, self.end
+        if words and start is None:
+            start, end = words[0].start, max(each.end for each in words)
+        return TextUtterance(self.speaker, self.text, start, end, words)
 
 
 class TranscriptBody(_Body):
@@ -106,10 +147,8 @@ class TranscriptBody(_Body):
     def _agrees(self) -> Self:
         if not self.utterances:
             raise ValueError("there is no utterance")
-        timed = sum(each.start is not None for each in self.utterances)
-        if timed not in (0, len(self.utterances)):
-            without = next(i for i, each in enumerate(self.utterances) if each.start is None)
-            raise ValueError(f"utterance {without} has no times and others have: all or none")
+        _all_or_none("times", [each.timed for each in self.utterances])
+        _all_or_none("words", [bool(each.words) for each in self.utterances])
         speakers = [each.speaker for each in self.participants]
         if len(set(speakers)) < len(speakers):
             raise ValueError("a participant is there twice")
@@ -122,9 +161,16 @@ class TranscriptBody(_Body):
     def conversation(self) -> TextConversation:
         """The value that it describes."""
         return TextConversation(
-            tuple(TextUtterance(**each.model_dump()) for each in self.utterances),
+            tuple(each.utterance() for each in self.utterances),
             tuple(TextParticipant(**each.model_dump()) for each in self.participants),
             self.language,
+        )
+
+
+def _all_or_none(what: str, have: Sequence[bool]) -> None:
+    if any(have) and not all(have):
+        raise ValueError(
+            f"utterance {have.index(False)} has no {what} and others have: all or none"
         )
 
 
@@ -152,7 +198,11 @@ def checked(content: Any) -> TextConversation:
 
 def digest(text: TextConversation) -> str:
     """SHA-256 of what was said, by whom and when, hexadecimal: the same however it was written."""
-    canonical = json.dumps(asdict(text), ensure_ascii=False, sort_keys=True)
+    said = asdict(text)
+    for each in said["utterances"]:
+        if not each["words"]:  # a text without them keeps the digest that it had before they were
+            del each["words"]
+    canonical = json.dumps(said, ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

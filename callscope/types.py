@@ -46,6 +46,7 @@ __all__ = [
     "TextConversation",
     "TextParticipant",
     "TextUtterance",
+    "TextWord",
     "Timing",
     "Transcript",
     "Turn",
@@ -229,20 +230,37 @@ class TextParticipant:
 
 
 @dataclass(frozen=True, slots=True)
+class TextWord:
+    """A word of a conversation that is sent as text, with its seconds from the start of the call.
+
+    `probability` is how sure its recognizer was, 0 to 1; None where that is not known.
+    """
+
+    text: str
+    start: float
+    end: float
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TextUtterance:
-    """What one speaker said or wrote in one go; seconds from the start of the call, or None."""
+    """What one speaker said or wrote in one go; seconds from the start of the call, or None.
+
+    `words` are those of `text`, where their times are known.
+    """
 
     speaker: str
     text: str
     start: float | None = None
     end: float | None = None
+    words: tuple[TextWord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TextConversation:
     """A conversation that is sent as text: a transcript made elsewhere, or a chat.
 
-    Either every utterance has its times or none has.
+    Either every utterance has its times or none has, and so with the times of words.
     """
 
     utterances: tuple[TextUtterance, ...]
@@ -251,7 +269,9 @@ class TextConversation:
 
     @property
     def timing(self) -> Timing:
-        """Whether its utterances have times."""
+        """Whether its words, its utterances or neither have times."""
+        if any(each.words for each in self.utterances):
+            return Timing.WORDS
         timed = any(each.start is not None for each in self.utterances)
         return Timing.UTTERANCES if timed else Timing.NONE
 

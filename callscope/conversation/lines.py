@@ -1,23 +1,23 @@
 """Conversations that come as text: a transcript made elsewhere, or a chat.
 
-What a sender calls an utterance stays one. Its words have its times, which is as fine as it is
-known. Where there are no times at all, words stand on a reading clock: one after the other, as
-read aloud at `WORDS_PER_MINUTE`. That keeps their order and gives windows such as "the first 30
-seconds" a length in words, and is no fact about the call.
+What a sender calls an utterance stays one. Its words have their times where those are known, else
+its own, which is as fine as it is known. Where there are no times at all, words stand on a reading
+clock: one after the other, as read aloud at `WORDS_PER_MINUTE`. That keeps their order and gives
+windows such as "the first 30 seconds" a length in words, and is no fact about the call.
 """
 
 from collections.abc import Iterable, Sequence
 
 from callscope.conversation.listening import is_listening
 from callscope.conversation.passages import LISTENER_SECONDS, LISTENER_WORDS, Passage
-from callscope.types import TextConversation, TextUtterance, Timing, Word
+from callscope.types import TextConversation, TextUtterance, TextWord, Timing, Word
 
 __all__ = ["WORDS_PER_MINUTE", "place", "said"]
 
 WORDS_PER_MINUTE = 150
 """Pace of the reading clock: that of relaxed talk and of audiobooks."""
 
-_CERTAIN = 1.0  # nothing was recognized
+_CERTAIN = 1.0  # nothing was recognized, or nobody says how surely
 
 
 def said(text: TextConversation) -> tuple[Passage, ...]:
@@ -45,10 +45,17 @@ def _read_out(utterances: Iterable[TextUtterance]) -> tuple[Passage, ...]:
 
 
 def _words(utterance: TextUtterance) -> tuple[Word, ...]:
+    if utterance.words:
+        return tuple(_word(each) for each in utterance.words)
     start, end = utterance.start, utterance.end
     if start is None or end is None:
         raise ValueError("either all utterances have their times or none")
     return tuple(Word(text, start, end, _CERTAIN, 0) for text in utterance.text.split())
+
+
+def _word(word: TextWord) -> Word:
+    sure = _CERTAIN if word.probability is None else word.probability
+    return Word(word.text, word.start, word.end, sure, 0)
 
 
 def _with_listeners(passages: Sequence[Passage]) -> tuple[Passage, ...]:

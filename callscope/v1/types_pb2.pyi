@@ -197,17 +197,31 @@ class TextParticipant(_message.Message):
     bot: bool
     def __init__(self, speaker: _Optional[str] = ..., role: _Optional[_Union[Role, str]] = ..., bot: _Optional[bool] = ...) -> None: ...
 
+class TextWord(_message.Message):
+    __slots__ = ("text", "start", "end", "probability")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    start: float
+    end: float
+    probability: float
+    def __init__(self, text: _Optional[str] = ..., start: _Optional[float] = ..., end: _Optional[float] = ..., probability: _Optional[float] = ...) -> None: ...
+
 class TextUtterance(_message.Message):
-    __slots__ = ("speaker", "text", "start", "end")
+    __slots__ = ("speaker", "text", "start", "end", "words")
     SPEAKER_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
     speaker: str
     text: str
     start: float
     end: float
-    def __init__(self, speaker: _Optional[str] = ..., text: _Optional[str] = ..., start: _Optional[float] = ..., end: _Optional[float] = ...) -> None: ...
+    words: _containers.RepeatedCompositeFieldContainer[TextWord]
+    def __init__(self, speaker: _Optional[str] = ..., text: _Optional[str] = ..., start: _Optional[float] = ..., end: _Optional[float] = ..., words: _Optional[_Iterable[_Union[TextWord, _Mapping]]] = ...) -> None: ...
 
 class TextConversation(_message.Message):
     __slots__ = ("utterances", "participants", "language")

@@ -15,7 +15,7 @@ from prometheus_client import Counter, Histogram
 
 from callscope.errors import Unavailable
 from callscope.serving.metrics import Reading, Watched
-from callscope.types import CallRecord, Outcome, Role, Timing
+from callscope.types import CallRecord, ChannelLayout, Outcome, Role
 from services.gateway.call import Call, CallStatus, Lane
 from services.gateway.submission import instant
 
@@ -187,8 +187,8 @@ def count_record(call: Call, record: CallRecord) -> None:
         BEHAVIORS.labels(behavior.outcome).inc()
         CONFIDENCE.observe(behavior.confidence)
     REVIEWS.labels("yes" if record.review.needed else "no").inc()
-    if record.metrics.timing is not Timing.WORDS:
-        return  # a text: nobody heard it
+    if record.layout is ChannelLayout.NONE:
+        return  # a text: our models did not hear it
     for utterance in record.utterances:
         SPEECH.labels(utterance.role).inc(utterance.end - utterance.start)
     sure = [word.probability for each in record.utterances for word in each.words]

@@ -68,6 +68,19 @@ def with_times(chat: dict[str, Any]) -> dict[str, Any]:
     return {**chat, "utterances": said}
 
 
+def with_words(chat: dict[str, Any]) -> dict[str, Any]:
+    """The chat spoken at two words a second from 1 s on, with a second between two utterances."""
+    said, at = [], 1.0
+    for each in chat["utterances"]:
+        words = [
+            {"text": word, "start": at + i / 2, "end": at + i / 2 + 0.4}
+            for i, word in enumerate(each["text"].split())
+        ]
+        said.append({**each, "words": words})
+        at = words[-1]["end"] + 1.0
+    return {**chat, "utterances": said}
+
+
 def record(text: TextConversation) -> CallRecord:
     talk = dialogue.read(text)
     return CallRecord(
@@ -145,6 +158,60 @@ def test_a_transcript_with_times_is_measured_to_the_utterance() -> None:
     assert {(word.start, word.end) for word in said.words} == {(2.5, 6.0)}
     shown = to_dict(record(checked(with_times(CHAT))))
     assert shown["utterances"][1]["start"] == 2.5
+
+
+def test_a_transcript_with_timed_words_is_measured_like_a_recording() -> None:
+    sent = with_words(CHAT)
+    sent["utterances"][1]["words"][2]["probability"] = 0.4
+    text = checked(sent)
+    assert [each.start for each in text.utterances] == pytest.approx([1.0, 3.9, 9.3])
+    assert [each.end for each in text.utterances] == pytest.approx([2.9, 8.3, 9.7])
+    talk = dialogue.read(text)
+    assert talk.metrics.timing is Timing.WORDS
+    assert talk.metrics.participants[0].response_latency == pytest.approx(1.0)
+    heard = talk.utterances[1].words
+    assert [word.start for word in heard] == [pytest.approx(3.9 + i / 2) for i in range(9)]
+    assert [word.probability for word in heard[:4]] == [1.0, 1.0, 0.4, 1.0]
+    assert from_proto(TextConversation, to_proto(text)) == text
+    assert checked(text) == text
+    assert digest(text) != digest(checked(CHAT))
+
+
+def test_the_digest_of_a_text_without_timed_words_is_what_it_was_before_there_were_any() -> None:
+    """A text that is sent once more after an update is the call that it was."""
+    before = {
+        digest(checked(CHAT)): "000448ca7510ece2e0ad5673b52696b2b69df3580e18a43917a83aaee200981f",
+        digest(
+            checked(with_times(CHAT))
+        ): "e89d896346e309e9dd2d5a23ad9459782e77cc73e9d68ad381b1b673f4621ffc",
+    }
+    assert list(before) == list(before.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ([("Hello", 0, 1), ("there", 1, 2)], "not those of its text"),
+        ([("Hello", 0, 1)], "not those of its text"),
+        ([("Hello", 2, 3), ("you", 1, 2)], "order of their times"),
+        ([("Hello", 1, 0), ("you", 1, 2)], "ends before it starts"),
+        ([("Hello you", 0, 1)], "words.0.text"),
+    ],
+)
+def test_words_that_do_not_fit_are_named(words: list[tuple[str, int, int]], problem: str) -> None:
+    timed = [{"text": text, "start": start, "end": end} for text, start, end in words]
+    with pytest.raises(InvalidInput, match=problem):
+        checked({"utterances": [{"speaker": "a", "text": "Hello you", "words": timed}]})
+
+
+def test_words_have_times_in_every_utterance_or_in_none() -> None:
+    sent = with_words(CHAT)
+    del sent["utterances"][2]["words"]
+    with pytest.raises(InvalidInput, match="utterance 2 has no times"):
+        checked(sent)
+    sent["utterances"][2].update(start=9, end=10)
+    with pytest.raises(InvalidInput, match="utterance 2 has no words"):
+        checked(sent)
 
 
 def test_roles_that_nobody_gave_are_told_from_the_words() -> None:
@@ -280,4 +347,5 @@ def test_nothing_that_was_said_is_lost(lines: list[tuple[str, str]]) -> None:
     assert [(each.speaker, each.text.split()) for each in talk.utterances] == said
     for before, after in zip(talk.utterances, talk.utterances[1:], strict=False):
         assert before.end <= after.start  # the reading clock keeps the order
-    assert from_json(to_json(record(text))) == record(text)
+    written = to_json(record(text))
+    assert to_json(from_json(written)) == written  # which rounds what a role's words add up to

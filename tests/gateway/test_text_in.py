@@ -180,6 +180,24 @@ def test_a_transcript_with_times_makes_captions(up: Up) -> None:
     assert "00:00:05.000 --> 00:00:09.000" in captions.text
 
 
+def test_timed_words_keep_their_times_on_both_ways_in(up: Up) -> None:
+    said = f"Hello {next(_count)}."
+    words = [
+        {"text": word, "start": 2.0 + i, "end": 2.5 + i} for i, word in enumerate(said.split())
+    ]
+    utterance = {"speaker": "a", "text": said, "words": words}
+    people = [{"speaker": "a", "role": "agent"}]
+    call_id = done(up, post(up, transcript={"participants": people, "utterances": [utterance]}))
+    record = up.http.get(f"/v1/calls/{call_id}/record").json()
+    assert record["metrics"]["timing"] == "words"
+    assert [word["start"] for word in record["utterances"][0]["words"]] == [2.0, 3.0]
+    text = types_pb2.TextConversation(
+        participants=[{"speaker": "a", "role": types_pb2.ROLE_AGENT}], utterances=[utterance]
+    )
+    same = up.grpc.SubmitCall(pb.SubmitCallRequest(transcript=text))
+    assert same.call.id == call_id
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
