@@ -22,8 +22,9 @@ from callscope.models import ModelStore
 from services.score.reading import FOUND
 from training import corpus, evaluate, metrics
 from training.corpus import ACTS, Part
-from training.evaluate import EMPATHY, REFLECTION, ActFinder
-from training.network import Pair
+from training.evaluate import EMPATHY, REFLECTION
+from training.finder import ActFinder
+from training.states import Pair
 
 OTHER_HANDS = Path("tests/data/acts/contact_centre.tsv")
 THREADS = 1

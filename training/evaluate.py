@@ -14,7 +14,6 @@ import argparse
 import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,13 @@ import torch
 
 from callscope.acts import AgentAct
 from callscope.models import ModelStore
-from services.score.branch import Branch
-from services.score.encoder import Encoder
-from services.score.heads import SHIPPED, Heads, Said
-from services.score.reading import FOUND, settled
-from services.score.sentences import split_text
-from training import corpus, field, loop, metrics
+from services.score.heads import SHIPPED
+from services.score.reading import FOUND
+from training import corpus, field, loop, metrics, train
 from training.corpus import ACTS, AGENT_CODES, Item, Part
 from training.examples import bare
-from training.heads import SPEAKERS, customers
-from training.network import Network, Pair, tokenizer
+from training.finder import ActFinder
+from training.states import Lower, Pair
 from training.train import ENCODER, THREADS
 from training.words import WordModel
 
@@ -41,7 +37,6 @@ __all__ = [
     "EMPATHY",
     "QUESTION",
     "REFLECTION",
-    "ActFinder",
     "main",
     "of_file",
     "of_items",
@@ -74,47 +69,6 @@ def main(arguments: list[str] | None = None) -> None:
         part = options.part if options.held_out else None
         figures = of_table(models, options.task, options.model, options.data, part, options.encoder)
     print(json.dumps({"task": options.task, "data": options.data.name, **figures}, indent=2))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ActFinder:
-    """Finds acts in texts as the score service does in the sentences of a call."""
-
-    encoder: Encoder
-    branch: Branch
-    heads: Heads
-
-    @classmethod
-    def of(cls, models: ModelStore, weights: Path = SHIPPED) -> "ActFinder":
-        """The heads of a weights file, on the encoder they were trained for."""
-        heads = Heads.read(weights)
-        encoder = Encoder(models.locate(heads.encoder).folder, "cpu")
-        return cls(encoder, encoder.branch(heads.changes), heads)
-
-    def probabilities(self, pairs: Sequence[Pair]) -> Floats:
-        """(pairs, `ACTS`): of each act, the likeliest of a text's sentences."""
-        parts = [split_text(pair.text) or (pair.text,) for pair in pairs]
-        texts = [part for each in parts for part in each]
-        said = [pair.before for pair, each in zip(pairs, parts, strict=True) for _ in each]
-        both = self.encoder.encode_both(texts, self.branch, lambda _: None)
-        nobody = [""] * len(texts)  # before a customer's own sentences
-        found = [
-            self.heads.groups[speaker].probabilities(
-                Said.after(texts, *both, customers(self.encoder, before))
-            )
-            for speaker, before in zip(SPEAKERS, (said, nobody), strict=True)
-        ]
-        rows = [
-            settled(dict(zip(ACTS, map(float, row), strict=True)), text)
-            for row, text in zip(np.hstack(found), texts, strict=True)
-        ]
-        values = np.array([[row[act] for act in ACTS] for row in rows]).reshape(
-            len(rows), len(ACTS)
-        )
-        ends = np.cumsum([len(each) for each in parts])
-        bounds = zip(ends - [len(each) for each in parts], ends, strict=True)
-        likeliest = [values[start:end].max(axis=0) for start, end in bounds]
-        return np.array(likeliest).reshape(len(pairs), len(ACTS))
 
 
 def of_file(finder: ActFinder, path: Path, held_out: bool = False) -> Figures:
@@ -198,36 +152,43 @@ def _measures(truth: Sequence[bool] | npt.NDArray[np.bool_], values: Floats) -> 
 def of_table(
     models: ModelStore, task: str, model: Path, data: Path, part: int | None, encoder: str = ENCODER
 ) -> Figures:
-    """The metrics of a trained network on a table of the field, or on one part of it."""
+    """The metrics of what was trained on a table of the field, or on one part of it.
+
+    `alone` is macro-F1 of each network without the others, with the words.
+    """
     columns = field.FIELD[task]
-    folder = models.locate(encoder).folder
-    network = Network(folder, columns.outputs, len(columns.marks))
+    lower = Lower(models.locate(encoder).folder)
     kept = torch.load(model, weights_only=True)
-    network.load_state_dict(kept["network"])
     table = field.read(columns, data)
     rows = [i for i, place in enumerate(table.part.tolist()) if part in (None, place)]
     pairs = [table.pairs[i] for i in rows]
-    logits = field.blended(
-        columns,
-        loop.predict(network, tokenizer(folder), pairs, columns.lengths),
-        WordModel.of(kept["words"]).predict(pairs),
-    )
-    each = zip(
-        columns.labels,
-        torch.split(logits, [len(values) for values in columns.labels.values()], dim=1),
-        table.targets[rows].T,
-        strict=True,
-    )
-    return {"items": len(rows)} | {
-        label: _class_measures(logits, column.numpy()) for label, logits, column in each
-    }
+    states = lower.states(pairs, columns.lengths)
+    found = [loop.predict(network, states) for network in train.networks(kept, columns, lower)]
+    words = WordModel.of(kept["words"]).predict(pairs, train.acts(models, pairs))
+    together, *alone = (field.blended(columns, each, words) for each in (found, *zip(found)))
+    groups = [table.groups[i] for i in rows]
+    figures: Figures = {"items": len(rows)}
+    start = 0
+    for place, (label, values) in enumerate(columns.labels.items()):
+        mine, truth = slice(start, start + len(values)), table.targets[rows, place].numpy()
+        figures[label] = _class_measures(together[:, mine], truth, groups) | {
+            "alone": [round(_macro_f1(each[:, mine], truth), 4) for each in alone]
+        }
+        start += len(values)
+    return figures
 
 
-def _class_measures(logits: torch.Tensor, truth: npt.NDArray[np.int64]) -> Figures:
+def _macro_f1(logits: torch.Tensor, truth: npt.NDArray[np.int64]) -> float:
+    return metrics.macro_f1(truth, logits.argmax(dim=1).numpy())
+
+
+def _class_measures(
+    logits: torch.Tensor, truth: npt.NDArray[np.int64], groups: Sequence[str]
+) -> Figures:
     found = logits.argmax(dim=1).numpy()
     sure = logits.softmax(dim=1).max(dim=1).values.numpy()
     low, high = metrics.interval(
-        lambda rows: metrics.macro_f1(truth[rows], found[rows]), len(truth)
+        lambda rows: metrics.macro_f1(truth[rows], found[rows]), len(truth), groups=groups
     )
     figures = {
         "macro_f1": metrics.macro_f1(truth, found),

@@ -8,13 +8,13 @@ and of what kind their questions and reflections are.
 
 import csv
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from training.network import Lengths, Pair, Span
+from training.states import Lengths, Pair, Span
 
 __all__ = ["FIELD", "Table", "Task", "balanced_loss", "blended", "read"]
 
@@ -22,7 +22,7 @@ LEVELS = ("0", "1", "2")
 TEMPER = 0.5
 """How far rare classes are favored: 1 aims at equal recall, 0 at accuracy."""
 
-WORDS = 0.4  # share of the word model in what is decided; the rest is the network's
+WORDS = 0.5  # share of the word model in what is decided; the rest is the networks'
 PARTS = 5  # of these, one is held out
 
 
@@ -78,15 +78,21 @@ FIELD: dict[str, Task] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """`targets` is (pairs, labels), the place of each label's value; `part` is (pairs,)."""
+    """`targets` is (pairs, labels), the place of each label's value; `part` is (pairs,).
+
+    `groups` are the posts or dialogues that the pairs are of.
+    """
 
     pairs: list[Pair]
     targets: torch.Tensor
     part: torch.Tensor
+    groups: list[str]
 
 
 def read(task: Task, path: Path) -> Table:
     """Read a table by the columns of `task`.
+
+    Where `before` holds several turns, `heard` is the last, if the client said it.
 
     Raises:
         KeyError: a column is missing.
@@ -96,12 +102,18 @@ def read(task: Task, path: Path) -> Table:
         rows = list(csv.DictReader(file))
     before = next((column for column in task.before if rows and column in rows[0]), task.before[-1])
     return Table(
-        [Pair(row[before], row[task.text], _marks(row, task)) for row in rows],
+        [Pair(row[before], row[task.text], _heard(row[before]), _marks(row, task)) for row in rows],
         torch.tensor(
             [[values.index(row[label]) for label, values in task.labels.items()] for row in rows]
         ),
         torch.tensor([_part(row[task.group]) for row in rows]),
+        [row[task.group] for row in rows],
     )
+
+
+def _heard(before: str) -> str:
+    last = before.rpartition(" || ")[2]
+    return "" if last.startswith("therapist: ") else last.removeprefix("client: ")
 
 
 def _marks(row: Mapping[str, str], task: Task) -> tuple[tuple[Span, ...], ...]:
@@ -140,12 +152,13 @@ def balanced_loss(
     return loss
 
 
-def blended(task: Task, network: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
-    """Log-probabilities of both for each label, weighted: (pairs, outputs)."""
+def blended(task: Task, networks: Sequence[torch.Tensor], words: torch.Tensor) -> torch.Tensor:
+    """Log-probabilities of all of them for each label, weighted: (pairs, outputs)."""
     sizes = [len(values) for values in task.labels.values()]
 
     def of(logits: torch.Tensor) -> torch.Tensor:
         parts = torch.split(logits, sizes, dim=1)
         return torch.cat([part.log_softmax(dim=1) for part in parts], dim=1)
 
-    return (1 - WORDS) * of(network) + WORDS * of(words)
+    network = torch.stack([of(logits) for logits in networks]).mean(dim=0)
+    return (1 - WORDS) * network + WORDS * of(words)

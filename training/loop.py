@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from training.network import Lengths, Network, Pair, collate, marking_loss
+from training.network import Network, State, collate, marking_loss
 
 __all__ = ["Data", "Recipe", "predict", "run"]
+
+AT_ONCE = 64  # pairs, where nothing is learned
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -25,12 +26,12 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 class Data:
     """What is learned from; what is in `targets` is between the task and its loss."""
 
-    pairs: Sequence[Pair]
+    states: Sequence[State]
     targets: torch.Tensor
 
-    def batch(self, places: Sequence[int]) -> tuple[list[Pair], torch.Tensor]:
-        """The pairs at `places` and their targets."""
-        return [self.pairs[place] for place in places], self.targets[list(places)]
+    def batch(self, places: Sequence[int]) -> tuple[list[State], torch.Tensor]:
+        """The states at `places` and their targets."""
+        return [self.states[place] for place in places], self.targets[list(places)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,11 @@ class Recipe:
     rate: float  # of the encoder
     layer_rate: float  # of the linear layers
     batch: int
-    lengths: Lengths
     seed: int
 
 
 def run(
     network: Network,
-    tokens: Any,
     data: Data,
     loss: Loss,
     recipe: Recipe,
@@ -57,18 +56,17 @@ def run(
     """Train until done, or for `minutes`; whether it is done. `checkpoint` holds the progress."""
     optimizer = _optimizer(network, recipe)
     step = _resume(network, optimizer, checkpoint)
-    plan = _plan(data.pairs, recipe)
+    plan = _plan(data.states, recipe)
     started, recent = time.monotonic(), 0.0
     network.train()
     while step < len(plan):
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * _share(step, len(plan))
         torch.manual_seed(recipe.seed * 1_000_003 + step)  # dropout, the same after a resume
-        pairs, targets = data.batch(plan[step])
-        batch = collate(pairs, tokens, recipe.lengths)
-        with torch.autocast("cpu", torch.bfloat16):
-            found = network(batch)
-        value = loss(found.logits.float(), targets) + marking_loss(found.marked.float(), batch)
+        states, targets = data.batch(plan[step])
+        batch = collate(states)
+        found = network(batch)
+        value = loss(found.logits, targets) + marking_loss(found.marked, batch)
         optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -92,26 +90,23 @@ def run(
 
 
 @torch.inference_mode()
-def predict(network: Network, tokens: Any, pairs: Sequence[Pair], lengths: Lengths) -> torch.Tensor:
-    """Logits of every pair, in float32: (pairs, outputs)."""
+def predict(network: Network, states: Sequence[State]) -> torch.Tensor:
+    """Logits of every pair: (pairs, outputs)."""
     network.eval()
-    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].text) + len(pairs[i].before))
+    order = sorted(range(len(states)), key=lambda i: len(states[i].judged))
     parts = [
-        network(collate([pairs[i] for i in chosen], tokens, lengths)).logits.float()
-        for chosen in _chunks(order, 64)
+        network(collate([states[i] for i in chosen])).logits for chosen in _chunks(order, AT_ONCE)
     ]
-    logits = torch.cat(parts)
-    return logits[torch.argsort(torch.tensor(order))]
+    return torch.cat(parts)[torch.argsort(torch.tensor(order))]
 
 
 def _optimizer(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
     own = [*network.layer.parameters(), *network.marker.parameters()]
-    others = [each for each in network.encoder.parameters() if each.requires_grad]
     groups = [
-        {"params": others, "peak": recipe.rate, "weight_decay": 0.01},
+        {"params": [*network.layers.parameters()], "peak": recipe.rate, "weight_decay": 0.01},
         {"params": own, "peak": recipe.layer_rate, "weight_decay": 0.01},
     ]
-    return torch.optim.AdamW(groups, lr=0.0)
+    return torch.optim.AdamW(groups, lr=0.0, fused=True)
 
 
 def _resume(network: Network, optimizer: torch.optim.Optimizer, checkpoint: Path) -> int:
@@ -123,16 +118,16 @@ def _resume(network: Network, optimizer: torch.optim.Optimizer, checkpoint: Path
     return int(state["step"])
 
 
-def _plan(pairs: Sequence[Pair], recipe: Recipe) -> list[list[int]]:
+def _plan(states: Sequence[State], recipe: Recipe) -> list[list[int]]:
     """The places of every batch, all epochs: shuffled, but like lengths together."""
     chance = random.Random(recipe.seed)  # noqa: S311 - nothing secret
     plan: list[list[int]] = []
     for _ in range(recipe.epochs):
-        order = list(range(len(pairs)))
+        order = list(range(len(states)))
         chance.shuffle(order)
         batches: list[list[int]] = []
         for pool in _chunks(order, 16 * recipe.batch):
-            pool.sort(key=lambda i: len(pairs[i].text) + len(pairs[i].before))
+            pool.sort(key=lambda i: len(states[i].judged))
             batches += _chunks(pool, recipe.batch)
         chance.shuffle(batches)
         plan += [batch for batch in batches if len(batch) > 1]

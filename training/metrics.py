@@ -49,11 +49,25 @@ def reliability(truth: npt.ArrayLike, probability: npt.ArrayLike) -> list[tuple[
 
 
 def interval(
-    measure: Callable[[npt.NDArray[np.int64]], float], count: int, seed: int = 0
+    measure: Callable[[npt.NDArray[np.int64]], float],
+    count: int,
+    seed: int = 0,
+    groups: Sequence[object] | None = None,
 ) -> tuple[float, float]:
-    """A 95% bootstrap interval of a measure of the rows at some places, of `count` rows."""
+    """A 95% bootstrap interval of a measure of the rows at some places, of `count` rows.
+
+    Rows of one of the `groups` are drawn together, since they are alike.
+    """
     chance = np.random.default_rng(seed)
-    drawn = [measure(chance.integers(0, count, count)) for _ in range(DRAWS)]
+    if groups is None:
+        drawn = [measure(chance.integers(0, count, count)) for _ in range(DRAWS)]
+    else:
+        _, of = np.unique([str(group) for group in groups], return_inverse=True)
+        rows = [np.flatnonzero(of == each) for each in range(of.max() + 1)]
+        drawn = [
+            measure(np.concatenate([rows[i] for i in chance.integers(0, len(rows), len(rows))]))
+            for _ in range(DRAWS)
+        ]
     low, high = np.percentile(drawn, [2.5, 97.5])
     return float(low), float(high)
 

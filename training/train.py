@@ -1,65 +1,102 @@
-"""Train an encoder on a table of the field: `python -m training.train --task epitome|annomi`.
+"""Train on a table of the field: `python -m training.train --task epitome|annomi`.
 
     python -m training.train --task annomi --data annomi.csv --seed 2 [--minutes 5]
 
-For benchmarks alone: what ships is fitted by `training.heads`. What was reached is kept in
-`build/training/TASK-SEED.pt`; when the minutes are over, the same command goes on from there. Rows
-that are held out are left out, unless `--all` says that another file will test it.
+For benchmarks alone: what ships is fitted by `training.heads`. Networks that differ by chance alone
+decide together with a linear layer over n-grams and acts. What was reached is kept in
+`build/training/TASK-SEED`, and all of it in `TASK-SEED.pt`; when the minutes are over, the same
+command goes on from there. Rows that are held out are left out, unless `--all` says that another
+file will test it.
 """
 
 import argparse
 import math
+import shutil
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from callscope.models import ModelStore
 from training import field, loop
+from training.finder import ActFinder
 from training.loop import Data, Recipe
-from training.network import Network, tokenizer
+from training.network import Network
+from training.states import Lower, Pair
 from training.words import WordModel
 
-__all__ = ["BUILD", "ENCODER", "THREADS", "finished", "main"]
+__all__ = ["BUILD", "ENCODER", "MEMBERS", "THREADS", "acts", "main", "networks"]
 
 ENCODER = "minilm-l6"
 BUILD = Path("build/training")
+MEMBERS = 3  # networks that decide together
 THREADS = 1  # threads that wait for each other on shared cores cost more than they give
+UNSURE = 1e-4  # least probability of an act, and of none
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train, or go on training, and say whether it is done."""
     options = _options(arguments)
     torch.set_num_threads(THREADS)
+    ends = time.monotonic() + 60 * options.minutes
     task = field.FIELD[options.task]
-    folder = ModelStore(options.models).locate(options.encoder).folder
-    torch.manual_seed(options.seed)
-    network = Network(folder, task.outputs, len(task.marks))
-    data = _learned(field.read(task, options.data), None if options.all else options.part)
-    recipe = Recipe(task.epochs, 1e-4, 1e-3, 32, task.lengths, options.seed)
-    objective = field.balanced_loss(task, data.targets)
-    checkpoint = options.out or BUILD / f"{options.task}-{options.seed}.pt"
-    minutes = options.minutes
-    done = loop.run(network, tokenizer(folder), data, objective, recipe, checkpoint, minutes)
-    if done:
-        _add(checkpoint, WordModel.fit(data.pairs, data.targets, task.outputs, objective))
-    print(f"{checkpoint}: {'done' if done else 'not done yet; run the same command again'}")
+    models = ModelStore(options.models)
+    out = options.out or BUILD / f"{options.task}-{options.seed}.pt"
+    if out.exists():
+        print(f"{out}: done")
+        return
+    pairs, targets = _learned(field.read(task, options.data), None if options.all else options.part)
+    objective = field.balanced_loss(task, targets)
+    lower = Lower(models.locate(options.encoder).folder)
+    data = Data(lower.states(pairs, task.lengths), targets)
+    for member in range(MEMBERS):
+        seed = 100 * options.seed + member
+        torch.manual_seed(seed)
+        network = Network(lower.upper, task.outputs, len(task.marks))
+        recipe = Recipe(task.epochs, 1e-4, 1e-3, 32, seed)
+        minutes = (ends - time.monotonic()) / 60
+        if not loop.run(network, data, objective, recipe, _member(out, member), minutes):
+            print(f"{out}: not done yet; run the same command again")
+            return
+    found = acts(models, pairs)
+    _keep(out, WordModel.fit(pairs, found, targets, task.outputs, objective))
+    print(f"{out}: done")
 
 
-def finished(checkpoint: Path) -> bool:
-    """Whether a run has taken all its steps."""
-    kept = torch.load(checkpoint, weights_only=True)
-    return "words" in kept
+def acts(models: ModelStore, pairs: Sequence[Pair]) -> torch.Tensor:
+    """The acts that the service's heads find in the texts, as logits: (pairs, acts)."""
+    heard = [Pair(pair.context.customer, pair.text) for pair in pairs]
+    found = torch.from_numpy(ActFinder.of(models).probabilities(heard))
+    return found.clamp(UNSURE, 1 - UNSURE).logit().float()
 
 
-def _add(checkpoint: Path, words: WordModel) -> None:
-    """Keep the word model beside the network."""
-    kept = torch.load(checkpoint, weights_only=True)
-    torch.save(kept | {"words": words.state()}, checkpoint)
+def networks(kept: Mapping[str, Any], task: field.Task, lower: Lower) -> list[Network]:
+    """Those of a run that is done."""
+    members = []
+    for state in kept["networks"]:
+        members.append(Network(lower.upper, task.outputs, len(task.marks)))
+        members[-1].load_state_dict(state)
+    return members
 
 
-def _learned(table: field.Table, left_out: int | None) -> Data:
+def _member(out: Path, member: int) -> Path:
+    return out.with_suffix("") / f"{member}.pt"
+
+
+def _keep(out: Path, words: WordModel) -> None:
+    """Put the networks and the word model into one file."""
+    members = [
+        torch.load(_member(out, member), weights_only=True)["network"] for member in range(MEMBERS)
+    ]
+    torch.save({"networks": members, "words": words.state()}, out)
+    shutil.rmtree(out.with_suffix(""))
+
+
+def _learned(table: field.Table, left_out: int | None) -> tuple[list[Pair], torch.Tensor]:
     kept = [i for i, part in enumerate(table.part.tolist()) if part != left_out]
-    return Data([table.pairs[i] for i in kept], table.targets[kept])
+    return [table.pairs[i] for i in kept], table.targets[kept]
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from callscope.models import ModelStore
-from training.evaluate import ActFinder
+from training.finder import ActFinder
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,10 @@ from services.score.reading import FOUND
 from tests.training.held_out import ROWS
 from training import metrics
 from training.corpus import ACTS
-from training.evaluate import EMPATHY, QUESTION, REFLECTION, ActFinder
+from training.evaluate import EMPATHY, QUESTION, REFLECTION
 from training.examples import bare
-from training.network import Pair
+from training.finder import ActFinder
+from training.states import Pair
 
 
 def found(finder: ActFinder, acts: tuple[str, ...], change: Callable[[str], str]) -> list[bool]:

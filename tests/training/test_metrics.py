@@ -1,6 +1,7 @@
 """Measures against values worked out by hand."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from training import metrics
@@ -33,3 +34,15 @@ def test_an_interval_holds_the_measure_of_all_rows() -> None:
     values = np.array([0.0, 1.0] * 50)
     low, high = metrics.interval(lambda rows: float(values[rows].mean()), len(values))
     assert 0.35 < low < 0.5 < high < 0.65
+
+
+def test_rows_of_a_group_are_drawn_together() -> None:
+    values = np.array([0.0] * 50 + [1.0] * 50)
+    groups = [str(place // 25) for place in range(100)]  # four, each all 0 or all 1
+
+    def mean(rows: npt.NDArray[np.int64]) -> float:
+        return float(values[rows].mean())
+
+    low, high = metrics.interval(mean, len(values), groups=groups)
+    assert (low, high) == (0.0, 1.0)
+    assert metrics.interval(mean, len(values))[0] > 0.35
