@@ -1,6 +1,7 @@
 """The different words of a conversation, and which of them are a given word but for recognition."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from rapidfuzz import fuzz, process
 
@@ -18,14 +19,17 @@ class Vocabulary:
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = sorted(set(words))
-        self._alike: dict[str, frozenset[str]] = {}
+        self._alike: dict[tuple[str, ...], frozenset[str]] = {}
 
-    def alike(self, word: str) -> frozenset[str]:
-        """Which of its words are `word`, as heard or nearly so."""
-        found = self._alike.get(word)
+    def alike(self, *wanted: str) -> frozenset[str]:
+        """Which of its words are one of those wanted, as heard or nearly so."""
+        found = self._alike.get(wanted)
         if found is None:
-            matches = process.extract(
-                word, self._words, scorer=fuzz.ratio, score_cutoff=ALIKE, limit=None
-            )
-            found = self._alike[word] = frozenset(match for match, _, _ in matches)
+            found = self._alike[wanted] = frozenset(chain(*map(self._heard, wanted)))
         return found
+
+    def _heard(self, word: str) -> Iterator[str]:
+        for match, _, _ in process.extract(
+            word, self._words, scorer=fuzz.ratio, score_cutoff=ALIKE, limit=None
+        ):
+            yield match
