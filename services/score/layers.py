@@ -1,7 +1,8 @@
 """BERT's layers over the tokens of many texts, one text after the other, without padding.
 
 Sentences of a call are so uneven that padded together most of what is computed is padding. Only
-attention, a small part of the work, needs texts apart; everything else sees tokens.
+attention, a small part of the work, needs texts apart, in rows that short ones share behind a mask;
+everything else sees tokens.
 """
 
 from collections.abc import Iterator, Sequence

@@ -22,7 +22,7 @@ from services.score.vocabulary import ALIKE, Vocabulary
 from tests.score.conversations import Line, conversation, talk
 
 NAMES = {"customer": "Laura", "surname": "Bennett", "agent": "Marcus"}
-NEARLY: list[Line] = [  # parts of statements that nothing calls for
+CALL: list[Line] = [  # statements in the middle of sentences, and what nearly makes them
     ("agent", "Thank you for calling Oakfield Water, this is Tariq, how can I help you today?"),
     ("customer", "Hello, I have moved, and I would like to tell you my new address."),
     ("agent", "Sure, can I take your full name, and you may cancel the order within two weeks?"),
@@ -41,7 +41,7 @@ def told(lines: list[str]) -> list[Line]:
 
 def judged(engine: ScoreEngine) -> list[Scorecard]:
     general = RubricSource(name="general")
-    conversations = [NEARLY, *map(told, calls())]
+    conversations = [CALL, *map(told, calls())]
     return [
         engine.score(conversation(each), talk(), general, lambda _: None) for each in conversations
     ]
