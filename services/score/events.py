@@ -1,28 +1,26 @@
 """Events of a rubric: when, and in which sentence, each is first heard in a call."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
-import numpy.typing as npt
-from rapidfuzz import fuzz, process
 
 from callscope.rubric import Event, Rubric
-from callscope.types import Role
+from callscope.types import Role, Word
 from services.score import lexicon
 from services.score.encoder import Encoder
 from services.score.features import tokens
+from services.score.misheard import Heard as HeardWord
 from services.score.misheard import heard as heard_words
 from services.score.misheard import restored
 from services.score.plain_speech import spoken
 from services.score.reading import Finding, Reading
-from services.score.sentences import Sentence
+from services.score.vocabulary import Vocabulary
 from services.score.wordings import Wordings
 
 __all__ = ["SAME_MEANING", "Heard", "Hearing", "hear"]
-
-Floats = npt.NDArray[np.float32]
 
 SAME_MEANING = 0.65
 """Cosine from which a sentence means the same as a wording."""
@@ -35,7 +33,6 @@ PROMISING = 0.45  # closeness of a sentence in which windows are tried
 NEAREST = 2  # of how many such sentences
 STRICTER = 0.05  # what a window must be closer than a sentence, since there are many
 LISTED = 0.95  # probability of an event whose words are said
-ALIKE = 88.0  # ratio from which two words are the same but for recognition
 LONG = 5  # letters from which a word may be misheard and still known
 
 _ROLES: Mapping[str, frozenset[Role]] = {
@@ -71,14 +68,47 @@ def hear(rubric: Rubric, reading: Reading, wordings: Wordings, encoder: Encoder)
     """Listen for every event of the rubric, most carefully for what a disclosure hangs on."""
     heard: dict[str, Heard] = {}
     chances: dict[str, float] = {}
+    lines = _Lines(reading)
     for event in rubric.events:
-        found = [*_by_meaning(event, reading, wordings), *_by_words(event, reading)]
+        found = [*_by_meaning(event, lines, wordings), *_by_words(event, lines)]
         _keep(event, found, heard, chances)
-    for event in _in_question(rubric, heard):
-        others = [w for each in rubric.events if each is not event for w in each.wordings]
-        inside = _inside(event, others, reading, wordings, encoder)
-        _keep(event, inside, heard, chances)
+    events = _in_question(rubric, heard)
+    inside = _inside(rubric, events, lines, wordings, encoder)
+    for event, found in zip(events, inside, strict=True):
+        _keep(event, found, heard, chances)
     return Hearing(heard, chances)
+
+
+class _Lines:
+    """The sentences of a conversation, and their words as the ear compares them.
+
+    `words` are the words as heard, `restorable` those in standard spelling, which may be put right.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.findings = reading.findings
+        self.vectors = reading.vectors
+        self.words = [tokens(each.sentence.text) for each in reading.findings]
+        self.singular = [{*map(_singular, each)} for each in self.words]
+        self.restorable = [heard_words(each.sentence.words) for each in reading.findings]
+        self.vocabulary = Vocabulary(chain(*self.words))
+        self._by_speaker = {
+            speaker: [
+                row for row, each in enumerate(reading.findings) if each.sentence.role in roles
+            ]
+            for speaker, roles in _ROLES.items()
+        }
+
+    def of(self, event: Event) -> list[int]:
+        """The sentences of those by whom the event may be said."""
+        return self._by_speaker[event.said_by]
+
+    def hold(self, row: int, spelled: str) -> bool:
+        """Whether some words of a sentence are, or sound like, what a list spells."""
+        words = self.words[row]
+        if " " in spelled:
+            return f" {spelled} " in f" {' '.join(words)} "
+        return len(spelled) >= LONG and not self.vocabulary.alike(spelled).isdisjoint(words)
 
 
 def _keep(
@@ -101,61 +131,68 @@ def _in_question(rubric: Rubric, heard: Mapping[str, Heard]) -> list[Event]:
     return [event for event in rubric.events if event.id in alone]
 
 
-def _by_meaning(event: Event, reading: Reading, wordings: Wordings) -> list[Heard]:
-    said = list(_said(event, reading))
-    if not event.wordings or not said:
+def _by_meaning(event: Event, lines: _Lines, wordings: Wordings) -> list[Heard]:
+    if not event.wordings:
         return []
+    rows = lines.of(event)
+    closest = wordings.closeness(event.wordings, lines.vectors[rows])
     spelled = [*map(tokens, event.wordings)]
-    vectors = np.array([vector for _, vector in said])
-    closest = (vectors @ wordings.matrix(event.wordings).T).max(axis=1)
 
-    def closeness(finding: Finding, meaning: float) -> float:
-        misheard = any(_misheard(wording, finding.sentence) for wording in spelled)
+    def closeness(row: int, meaning: float) -> float:
+        misheard = any(_misheard(wording, lines.restorable[row]) for wording in spelled)
         return max(meaning, PUT_RIGHT) if misheard else meaning
 
     return [
-        Heard(event, finding, _probability(closeness(finding, float(meaning))))
-        for (finding, _), meaning in zip(said, closest, strict=True)
+        Heard(event, lines.findings[row], _probability(closeness(row, float(meaning))))
+        for row, meaning in zip(rows, closest, strict=True)
     ]
 
 
-def _misheard(wording: Sequence[str], sentence: Sentence) -> bool:
-    """Whether a sentence is the wording once small words that were misheard are put right."""
-    said = heard_words(sentence.words)
-    telling = set(wording) - lexicon.STOP
+def _misheard(wording: Sequence[str], said: Sequence[HeardWord]) -> bool:
+    """Whether what was said is the wording once small words that were misheard are put right."""
     return (
         len(said) == len(wording)
-        and telling <= {each.text for each in said}
+        and {*wording} - lexicon.STOP <= {each.text for each in said}
         and restored(wording, said) == " ".join(wording)
     )
 
 
 def _inside(
-    event: Event, others: Sequence[str], reading: Reading, wordings: Wordings, encoder: Encoder
-) -> list[Heard]:
-    """An event that was said in the middle of a longer sentence, by windows of its words.
+    rubric: Rubric, events: Sequence[Event], lines: _Lines, wordings: Wordings, encoder: Encoder
+) -> list[list[Heard]]:
+    """For each of `events`, where it was said in the middle of a longer sentence.
 
-    Words that come as near to one of the `others`, another event's wordings, say that.
+    Windows of words tell. Those that come as near to another event's wordings say that.
     """
-    if not event.wordings:
-        return []
-    known = wordings.matrix(event.wordings)
-    near = [
-        (closeness, finding)
-        for finding, vector in _said(event, reading)
-        if (closeness := float((known @ vector).max())) >= PROMISING
-    ]
+    near = [_nearest(event, lines, wordings) for event in events]
+    windows = {row: _windows(lines.findings[row].sentence.words) for row in chain(*near)}
+    texts = sorted({*chain(*windows.values())})
+    vectors = dict(zip(texts, encoder.encode(texts, _quiet), strict=True))
     found = []
-    for _, finding in sorted(near, key=lambda each: -each[0])[:NEAREST]:
-        words = finding.sentence.words
-        starts = range(max(1, len(words) - WINDOW + 1))
-        vectors = encoder.encode([spoken(words[at : at + WINDOW]) for at in starts], _quiet)
-        alike = (vectors @ known.T).max(axis=1)
-        if others:
-            unlike = (vectors @ wordings.matrix(others).T).max(axis=1)
-            alike = np.where(alike > unlike, alike, 0.0)
-        found.append(Heard(event, finding, _probability(float(alike.max()) - STRICTER)))
+    for event, rows in zip(events, near, strict=True):
+        others = [w for each in rubric.events if each is not event for w in each.wordings]
+        each = []
+        for row in rows:
+            inner = np.array([vectors[text] for text in windows[row]])
+            alike, unlike = (wordings.closeness(of, inner) for of in (event.wordings, others))
+            closeness = float(np.where(alike > unlike, alike, 0.0).max())
+            each.append(Heard(event, lines.findings[row], _probability(closeness - STRICTER)))
+        found.append(each)
     return found
+
+
+def _nearest(event: Event, lines: _Lines, wordings: Wordings) -> list[int]:
+    """The sentences whose windows are worth a look."""
+    rows = lines.of(event)
+    closest = wordings.closeness(event.wordings, lines.vectors[rows])
+    near = [
+        (float(each), row) for each, row in zip(closest, rows, strict=True) if each >= PROMISING
+    ]
+    return [row for _, row in sorted(near, key=lambda each: -each[0])[:NEAREST]]
+
+
+def _windows(words: Sequence[Word]) -> list[str]:
+    return [spoken(words[at : at + WINDOW]) for at in range(max(1, len(words) - WINDOW + 1))]
 
 
 def _quiet(_: float) -> None:
@@ -166,38 +203,20 @@ def _probability(closeness: float) -> float:
     return round(1 / (1 + math.exp(-STEEPNESS * (closeness - SAME_MEANING))), 4)
 
 
-def _by_words(event: Event, reading: Reading) -> list[Heard]:
+def _by_words(event: Event, lines: _Lines) -> list[Heard]:
     """Once enough different words are said; a word and its plural are one."""
     listed = {_singular(word): " ".join(tokens(word)) for word in event.words}
     said: set[str] = set()
-    for finding, _ in _said(event, reading) if listed else ():
-        words = tokens(finding.sentence.text)
-        known = {*map(_singular, words)}
+    for row in lines.of(event) if listed else ():
         said |= {
             name
             for name, spelled in listed.items()
-            if name not in said and (name in known or _holds(words, spelled))
+            if name not in said and (name in lines.singular[row] or lines.hold(row, spelled))
         }
         if len(said) >= event.at_least:
-            return [Heard(event, finding, LISTED)]
+            return [Heard(event, lines.findings[row], LISTED)]
     return []
-
-
-def _holds(words: Sequence[str], spelled: str) -> bool:
-    """Whether some words are, or sound like, what a list spells."""
-    if " " in spelled:
-        return f" {spelled} " in f" {' '.join(words)} "
-    return len(spelled) >= LONG and bool(
-        process.extractOne(spelled, words, scorer=fuzz.ratio, score_cutoff=ALIKE)
-    )
 
 
 def _singular(word: str) -> str:
     return word.lower().removesuffix("s")
-
-
-def _said(event: Event, reading: Reading) -> Iterator[tuple[Finding, Floats]]:
-    roles = _ROLES[event.said_by]
-    for finding, vector in zip(reading.findings, reading.vectors, strict=True):
-        if finding.sentence.role in roles:
-            yield finding, vector

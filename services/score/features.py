@@ -76,13 +76,9 @@ def places(text: str, vocabulary: Mapping[str, int]) -> list[int]:
     return sorted(vocabulary[gram] for gram in ngrams(text) if gram in vocabulary)
 
 
-def tokens(text: str) -> list[str]:
-    """Lower-case words and numbers, punctuation dropped."""
-    return list(_tokens(text))
-
-
 @lru_cache(maxsize=10_000)
-def _tokens(text: str) -> tuple[str, ...]:
+def tokens(text: str) -> tuple[str, ...]:
+    """Lower-case words and numbers, punctuation dropped."""
     return tuple(_TOKEN.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
 
 
@@ -103,18 +99,18 @@ def hand_features(text: str, context: Context) -> dict[str, float]:
     }
 
 
-def _form(words: Sequence[str]) -> dict[str, float]:
+def _form(words: tuple[str, ...]) -> dict[str, float]:
     """How the sentence is built: question words, inversion, who is spoken of."""
     start = next((i for i, word in enumerate(words) if word not in lexicon.LEAD_INS), 0)
     body = words[start:]
     inverted = [a in lexicon.AUXILIARIES and b in lexicon.SUBJECTS for a, b in pairwise(body)]
     return {
-        "wh_first": float(body[:1] != [] and body[0] in lexicon.WH),
+        "wh_first": float(bool(body) and body[0] in lexicon.WH),
         "wh_early": float(any(word in lexicon.WH for word in body[:4])),
         "inversion_first": float(inverted[:1] == [True]),
         "inversion": float(any(inverted)),
         "imperative": float(any(word in lexicon.IMPERATIVES for word in body[:3])),
-        "so_first": float(list(words[:1]) == ["so"]),
+        "so_first": float(words[:1] == ("so",)),
         "i": float(any(word.split("'")[0] == "i" for word in words)),
         "we": float(any(word.split("'")[0] == "we" for word in words)),
         "you": float(any(word.startswith("you") for word in words)),

@@ -22,11 +22,22 @@ class Wordings:
     """Vectors of texts, looked up by the text."""
 
     def __init__(self, texts: Sequence[str], vectors: Floats) -> None:
-        self._vectors = dict(zip(texts, vectors, strict=True))
+        self._rows = {text: row for row, text in enumerate(texts)}
+        self._vectors = vectors
 
     def matrix(self, texts: Sequence[str]) -> Floats:
         """(texts, dimensions)."""
-        return np.array([self._vectors[text] for text in texts], dtype=np.float32)
+        return self._vectors[[self._rows[text] for text in texts]]
+
+    def closeness(self, texts: Sequence[str], vectors: Floats) -> Floats:
+        """How near each of the vectors comes to the nearest of the texts: (vectors,), -1 for none.
+
+        `vectors` is (vectors, dimensions).
+        """
+        if not texts:
+            return np.full(len(vectors), -1.0, dtype=np.float32)
+        found: Floats = (vectors @ self.matrix(texts).T).max(axis=1)
+        return found
 
 
 class WordingsCache:

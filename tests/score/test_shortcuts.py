@@ -1,0 +1,111 @@
+"""What is left out to save time changes nothing: the same judged the plain way."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rapidfuzz import fuzz
+
+from bench.fairness import calls
+from callscope.pipeline import RubricSource
+from callscope.rubric import Element
+from callscope.types import DisclosureResult, Scorecard
+from services.score import passages
+from services.score.engine import ScoreEngine
+from services.score.layers import Packing
+from services.score.passages import Passage, PassageFinder
+from services.score.vocabulary import ALIKE, Vocabulary
+from tests.score.conversations import Line, conversation, talk
+
+NAMES = {"customer": "Laura", "surname": "Bennett", "agent": "Marcus"}
+CALL: list[Line] = [  # statements in the middle of sentences, and what nearly makes them
+    ("agent", "Thank you for calling Oakfield Water, this is Tariq, how can I help you today?"),
+    ("customer", "Hello, I have moved, and I would like to tell you my new address."),
+    ("agent", "Sure, can I take your full name, and you may cancel the order within two weeks?"),
+    ("customer", "It's Laura Bennett. Can I pay the last bill with my card?"),
+    ("agent", "Of course, is it all right if I charge the forty pounds to your card now?"),
+    ("agent", "And I do need to verify that I'm speaking with the account holder here, so please."),
+]
+
+
+def told(lines: list[str]) -> list[Line]:
+    return [
+        ("customer" if line.startswith("> ") else "agent", line.removeprefix("> ").format(**NAMES))
+        for line in lines
+    ]
+
+
+def judged(engine: ScoreEngine) -> list[Scorecard]:
+    general = RubricSource(name="general")
+    conversations = [CALL, *map(told, calls())]
+    return [
+        engine.score(conversation(each), talk(), general, lambda _: None) for each in conversations
+    ]
+
+
+def assert_same_disclosures(cards: Sequence[Scorecard], others: Sequence[Scorecard]) -> None:
+    """But for how sure they are: a vector depends in its last digits on what goes with it."""
+    for card, other in zip(cards, others, strict=True):
+        for found, expected in zip(card.disclosures, other.disclosures, strict=True):
+            assert unsure(found) == unsure(expected)
+            assert found.confidence == pytest.approx(expected.confidence, abs=0.01)
+
+
+def unsure(result: DisclosureResult) -> DisclosureResult:
+    evidence = tuple(replace(each, probability=0.0) for each in result.evidence)
+    return replace(result, confidence=0.0, evidence=evidence)
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many windows are encoded, each time."""
+    counts: list[int] = []
+    scored = PassageFinder._scored
+
+    def counted(
+        self: PassageFinder, element: Element, windows: Sequence[Any], vectors: Any
+    ) -> Iterator[Passage]:
+        counts.append(len(windows))
+        return scored(self, element, windows, vectors)
+
+    monkeypatch.setattr(PassageFinder, "_scored", counted)
+    return counts
+
+
+def test_windows_that_are_not_encoded_would_not_have_been_chosen(
+    engine: ScoreEngine, encoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = judged(engine)
+    spared = sum(encoded)
+    monkeypatch.setattr(passages, "_worthy", lambda windows: windows)
+    assert_same_disclosures(quick, judged(engine))
+    assert sum(encoded) > 2 * spared
+
+
+def test_a_vocabulary_finds_what_a_comparison_of_each_word_finds() -> None:
+    chance = random.Random(1)  # noqa: S311 - the same words each time
+    words = ["".join(chance.choices("abcde", k=chance.randint(2, 12))) for _ in range(300)]
+    words += [each[:-1] + "x" for each in words] + ["abcdefghijklm", "abcdefghijkl", "recorder"]
+    vocabulary = Vocabulary(words)
+    for wanted in [*words[:50], "abcdefghijklx", "recorded", ""]:
+        expected = {each for each in words if fuzz.ratio(wanted, each) >= ALIKE}
+        assert vocabulary.alike(wanted) == expected
+        assert vocabulary.alike(wanted, "recorded") == expected | vocabulary.alike("recorded")
+
+
+def test_texts_that_share_a_row_do_not_see_each_other() -> None:
+    lengths = [3, 5, 20, 30, 31, 40]
+    packing = Packing.of(lengths, torch.device("cpu"))
+    states = torch.arange(sum(lengths), dtype=torch.float32).unsqueeze(1)
+    rows = packing.rows(states)
+    assert rows.shape == (4, max(lengths), 1)
+    assert torch.equal(packing.packed(rows), states)
+    texts = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+    seen = packing.mask.flatten(0, 1)[packing.places]  # (tokens, longest)
+    assert torch.equal(seen.sum(dim=1), torch.tensor(lengths)[texts])
+    means = [float(states[texts == each].mean()) for each in range(len(lengths))]
+    assert np.allclose(packing.means(states).squeeze(1), means)
