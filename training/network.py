@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.functional import linear
 
 from services.score.features import HAND_FEATURES
-from services.score.layers import Layer, Packing
+from services.score.layers import Layer
 
 __all__ = ["Batch", "Network", "Output", "State", "collate", "marking_loss"]
 
@@ -39,10 +39,37 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Padding:
+    """Where tokens that follow each other are in a padded table, a text a row.
+
+    Batches are of like lengths, so little of the table is empty. `places` (tokens,) is each token's
+    place in the flattened table, `mask` (texts, longest) says where there is one.
+    """
+
+    places: torch.Tensor
+    mask: torch.Tensor
+
+    @classmethod
+    def of(cls, lengths: Sequence[int]) -> "Padding":
+        """The padding of texts with so many tokens each."""
+        mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
+        return cls(mask.flatten().nonzero().squeeze(1), mask)
+
+    def padded(self, states: torch.Tensor) -> torch.Tensor:
+        """(tokens, width) as (texts, longest, width), zeros where no token is."""
+        table = states.new_zeros(self.mask.numel(), states.shape[1])
+        return table.index_copy(0, self.places, states).view(*self.mask.shape, -1)
+
+    def packed(self, table: torch.Tensor) -> torch.Tensor:
+        """The reverse of `padded`."""
+        return table.flatten(0, 1)[self.places]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """States of some pairs, token after token; `hand` is (pairs, features)."""
 
-    packing: Packing
+    padding: Padding
     entering: torch.Tensor
     judged: torch.Tensor
     marks: torch.Tensor
@@ -77,11 +104,11 @@ class Network(nn.Module):
         states = batch.entering.float()
         with torch.autocast("cpu", torch.bfloat16):
             for layer in self.layers:
-                states = layer(states, batch.packing)
+                states = layer(states, batch.padding)
         marked = self.marker(self.dropout(states))
-        judged = batch.packing.padded(batch.judged.float().unsqueeze(1))  # (pairs, longest, 1)
-        table = batch.packing.padded(states)
-        seen = batch.packing.padded(marked.sigmoid()) * judged
+        judged = batch.padding.padded(batch.judged.float().unsqueeze(1))  # (pairs, longest, 1)
+        table = batch.padding.padded(states)
+        seen = batch.padding.padded(marked.sigmoid()) * judged
         parts = [
             self.dropout(torch.cat([table[:, 0], _mean(table, judged)], dim=1)),
             self.norm(batch.hand),
@@ -100,7 +127,7 @@ class _Layer(Layer):
     def __init__(self, layer: Any) -> None:
         super().__init__(copy.deepcopy(layer))
 
-    def _attend(self, states: torch.Tensor, packing: Packing) -> torch.Tensor:
+    def _attend(self, states: torch.Tensor, packing: Padding) -> torch.Tensor:  # type: ignore[override]
         table = packing.padded(linear(states, self.seen, self.seen_bias))
         split = table.view(*table.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         query, key, value = split.unbind()  # (texts, heads, longest, width of a head)
@@ -121,7 +148,7 @@ class _Nothing(nn.Module):
 def collate(states: Sequence[State]) -> Batch:
     """A batch of them."""
     return Batch(
-        Packing.of([len(each.judged) for each in states], torch.device("cpu")),
+        Padding.of([len(each.judged) for each in states]),
         torch.cat([each.entering for each in states]),
         torch.cat([each.judged for each in states]),
         torch.cat([each.marks for each in states]),
