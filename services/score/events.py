@@ -34,6 +34,7 @@ WINDOW = 8  # words in a row of a longer sentence that may say what it hides as 
 PROMISING = 0.45  # closeness of a sentence in which windows are tried
 NEAREST = 2  # of how many such sentences
 STRICTER = 0.05  # what a window must be closer than a sentence, since there are many
+DOUBTED = 0.75  # what its probability counts, where the event was learned
 LISTED = 0.95  # probability of an event whose words are said
 ALIKE = 88.0  # ratio from which two words are the same but for recognition
 LONG = 5  # letters from which a word may be misheard and still known
@@ -106,17 +107,29 @@ def _by_meaning(event: Event, reading: Reading, wordings: Wordings) -> list[Hear
     if not event.wordings or not said:
         return []
     spelled = [*map(tokens, event.wordings)]
-    vectors = np.array([vector for _, vector in said])
-    closest = (vectors @ wordings.matrix(event.wordings).T).max(axis=1)
+    texts = [finding.sentence.text for finding, _ in said]
+    told = _told(event, np.array([vector for _, vector in said]), texts, wordings)
 
-    def closeness(finding: Finding, meaning: float) -> float:
+    def likely(finding: Finding, probability: float) -> float:
         misheard = any(_misheard(wording, finding.sentence) for wording in spelled)
-        return max(meaning, PUT_RIGHT) if misheard else meaning
+        return max(probability, _probability(PUT_RIGHT)) if misheard else probability
 
     return [
-        Heard(event, finding, _probability(closeness(finding, float(meaning))))
-        for (finding, _), meaning in zip(said, closest, strict=True)
+        Heard(event, finding, likely(finding, probability))
+        for (finding, _), probability in zip(said, told, strict=True)
     ]
+
+
+def _told(
+    event: Event, vectors: Floats, texts: Sequence[str], wordings: Wordings
+) -> Iterator[float]:
+    """The probability that each text tells of the event."""
+    known = wordings.taught.get(event.id)
+    if known is not None:
+        yield from (round(float(each), 4) for each in known.probabilities(vectors, texts))
+    else:
+        closest = (vectors @ wordings.matrix(event.wordings).T).max(axis=1)
+        yield from (_probability(float(each)) for each in closest)
 
 
 def _misheard(wording: Sequence[str], sentence: Sentence) -> bool:
@@ -139,7 +152,7 @@ def _inside(
     """
     if not event.wordings:
         return []
-    known = wordings.matrix(event.wordings)
+    known, taught = wordings.matrix(event.wordings), wordings.taught.get(event.id)
     near = [
         (closeness, finding)
         for finding, vector in _said(event, reading)
@@ -149,13 +162,22 @@ def _inside(
     for _, finding in sorted(near, key=lambda each: -each[0])[:NEAREST]:
         words = finding.sentence.words
         starts = range(max(1, len(words) - WINDOW + 1))
-        vectors = encoder.encode([spoken(words[at : at + WINDOW]) for at in starts], _quiet)
-        alike = (vectors @ known.T).max(axis=1)
-        if others:
-            unlike = (vectors @ wordings.matrix(others).T).max(axis=1)
-            alike = np.where(alike > unlike, alike, 0.0)
-        found.append(Heard(event, finding, _probability(float(alike.max()) - STRICTER)))
+        texts = [spoken(words[at : at + WINDOW]) for at in starts]
+        vectors = encoder.encode(texts, _quiet)
+        if taught is None:
+            likely = _closest(vectors, known, wordings.matrix(others) if others else None)
+        else:
+            likely = round(DOUBTED * float(taught.probabilities(vectors, texts).max()), 4)
+        found.append(Heard(event, finding, likely))
     return found
+
+
+def _closest(vectors: Floats, known: Floats, others: Floats | None) -> float:
+    """How likely the likeliest window is an event, unless it is rather another."""
+    alike = (vectors @ known.T).max(axis=1)
+    if others is not None:
+        alike = np.where(alike > (vectors @ others.T).max(axis=1), alike, 0.0)
+    return _probability(float(alike.max()) - STRICTER)
 
 
 def _quiet(_: float) -> None:

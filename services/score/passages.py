@@ -237,7 +237,7 @@ def _read_out(wording: Sequence[str], words: Sequence[str]) -> bool:
 
 def _said_any(mention: str, text: str, words: Sequence[str]) -> bool:
     return any(
-        fuzz.partial_ratio(option, text) >= ALIKE
+        len(option) <= len(text) + SLACK and fuzz.partial_ratio(option, text) >= ALIKE
         if " " in option
         else any(fuzz.ratio(option, word) >= ALIKE for word in words)
         for option in _options(mention)
