@@ -50,7 +50,9 @@ SEED = 7
 WORD_ERRORS = 0.10
 SEEDS = 10  # of the word errors
 TURNS = 2000  # agent turns searched for false alarms
-STATEMENTS = tuple(f"statements{part}" for part in ("", "_held", "_last", "_long", "_unseen"))
+STATEMENTS = tuple(
+    f"statements{part}" for part in ("", "_held", "_last", "_long", "_unseen", "_occasions")
+)
 GENERAL = RubricSource(name="general")
 STATUS = {"verbatim": "delivered", "partial": "partial", "missing": "missing"}
 GRADE = {"good": 2, "middling": 1, "poor": 0}
@@ -326,13 +328,13 @@ def _statements(file: str, engine: ScoreEngine) -> dict[str, Any]:
     right, wrong = 0, []
     for name, case in told.items():
         for expected in ("delivered", "partial", "missing"):
-            for said, context in product(case[expected], case["contexts"]):
+            for said, context in product(case.get(expected, ()), case["contexts"]):
                 lines = [line.format(said=said) for line in context]
                 card = engine.score(*_told(lines), GENERAL, _quiet)
                 status = next(d.status.value for d in card.disclosures if d.disclosure == name)
                 right += status == expected
                 if status != expected:
-                    wrong.append(f"{name}: {expected} judged {status}: {said}")
+                    wrong.append(f"{name}: {expected} judged {status}: {' / '.join(lines)}")
     return {
         "cases": right + len(wrong),
         "status_right": _share(right, right + len(wrong)),

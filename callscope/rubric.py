@@ -52,7 +52,7 @@ _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 Wording = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=300)]
-Wordings = Annotated[tuple[Wording, ...], Field(max_length=60)]
+Wordings = Annotated[tuple[Wording, ...], Field(max_length=120)]
 Points = Annotated[float, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(gt=0, le=24 * 3600)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -174,7 +174,8 @@ class Event:
     """Something that happens in a call, known by what is said.
 
     It is heard where a sentence means the same as one of `wordings`, or once `at_least` of
-    `words` have been said by then, in any sentences.
+    `words` have been said by then, in any sentences. `unlike` are sentences that come near without
+    telling of it: ten of each and more teach what the wordings have in common.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -183,6 +184,7 @@ class Event:
     title: Text
     said_by: Speaker = "anyone"
     wordings: Wordings = ()
+    unlike: Wordings = ()
     words: Wordings = ()
     at_least: Annotated[int, Field(ge=1, le=20)] = 1
 

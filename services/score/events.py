@@ -1,11 +1,12 @@
 """Events of a rubric: when, and in which sentence, each is first heard in a call."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
 from callscope.rubric import Event, Rubric
 from callscope.types import Role, Word
@@ -22,6 +23,8 @@ from services.score.wordings import Wordings
 
 __all__ = ["SAME_MEANING", "Heard", "Hearing", "hear"]
 
+Floats = npt.NDArray[np.float32]
+
 SAME_MEANING = 0.65
 """Cosine from which a sentence means the same as a wording."""
 
@@ -32,6 +35,7 @@ WINDOW = 8  # words in a row of a longer sentence that may say what it hides as 
 PROMISING = 0.45  # closeness of a sentence in which windows are tried
 NEAREST = 2  # of how many such sentences
 STRICTER = 0.05  # what a window must be closer than a sentence, since there are many
+DOUBTED = 0.75  # what its probability counts, where the event was learned
 LISTED = 0.95  # probability of an event whose words are said
 LONG = 5  # letters from which a word may be misheard and still known
 
@@ -135,17 +139,30 @@ def _by_meaning(event: Event, lines: _Lines, wordings: Wordings) -> list[Heard]:
     if not event.wordings:
         return []
     rows = lines.of(event)
-    closest = wordings.closeness(event.wordings, lines.vectors[rows])
     spelled = [*map(tokens, event.wordings)]
 
-    def closeness(row: int, meaning: float) -> float:
+    def likely(row: int, probability: float) -> float:
         misheard = any(_misheard(wording, lines.restorable[row]) for wording in spelled)
-        return max(meaning, PUT_RIGHT) if misheard else meaning
+        return max(probability, _probability(PUT_RIGHT)) if misheard else probability
 
+    texts = [lines.findings[row].sentence.text for row in rows]
+    told = _told(event, lines.vectors[rows], texts, wordings)
     return [
-        Heard(event, lines.findings[row], _probability(closeness(row, float(meaning))))
-        for row, meaning in zip(rows, closest, strict=True)
+        Heard(event, lines.findings[row], likely(row, probability))
+        for row, probability in zip(rows, told, strict=True)
     ]
+
+
+def _told(
+    event: Event, vectors: Floats, texts: Sequence[str], wordings: Wordings
+) -> Iterator[float]:
+    """The probability that each text tells of the event."""
+    known = wordings.taught.get(event.id)
+    if known is not None:
+        yield from (round(float(each), 4) for each in known.probabilities(vectors, texts))
+    else:
+        closest = wordings.closeness(event.wordings, vectors)
+        yield from (_probability(float(each)) for each in closest)
 
 
 def _misheard(wording: Sequence[str], said: Sequence[HeardWord]) -> bool:
@@ -171,12 +188,18 @@ def _inside(
     found = []
     for event, rows in zip(events, near, strict=True):
         others = [w for each in rubric.events if each is not event for w in each.wordings]
+        taught = wordings.taught.get(event.id)
         each = []
         for row in rows:
             inner = np.array([vectors[text] for text in windows[row]])
-            alike, unlike = (wordings.closeness(of, inner) for of in (event.wordings, others))
-            closeness = float(np.where(alike > unlike, alike, 0.0).max())
-            each.append(Heard(event, lines.findings[row], _probability(closeness - STRICTER)))
+            if taught is None:
+                alike, unlike = (wordings.closeness(of, inner) for of in (event.wordings, others))
+                closeness = float(np.where(alike > unlike, alike, 0.0).max())
+                likely = _probability(closeness - STRICTER)
+            else:
+                told = float(taught.probabilities(inner, windows[row]).max())
+                likely = round(DOUBTED * told, 4)
+            each.append(Heard(event, lines.findings[row], likely))
         found.append(each)
     return found
 

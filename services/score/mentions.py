@@ -14,6 +14,7 @@ from services.score.vocabulary import ALIKE, Vocabulary
 
 __all__ = ["mentions"]
 
+SHORTER = 2  # letters that may be missing from what is mentioned: a part of it is not it
 READ_OUT = 0.17  # share of a wording's words that may differ where it was read out: one in six
 
 
@@ -53,7 +54,8 @@ def _as_long(wordings: tuple[str, ...], length: int) -> tuple[tuple[str, ...], .
 def _said_any(mention: str, text: str, words: Sequence[str], vocabulary: Vocabulary) -> bool:
     single, several = _by_length(mention)
     return not vocabulary.alike(*single).isdisjoint(words) or any(
-        fuzz.partial_ratio(option, text) >= ALIKE for option in several
+        len(option) <= len(text) + SHORTER and fuzz.partial_ratio(option, text) >= ALIKE
+        for option in several
     )
 
 

@@ -30,13 +30,25 @@ from services.score import features
 from services.score.encoder import Encoder
 from services.score.reading import DECIMALS, FOUND, Reading
 
-__all__ = ["PROVEN", "OwnActs", "OwnHead", "Trial", "find", "key", "learn"]
+__all__ = [
+    "PROVEN",
+    "OwnActs",
+    "OwnHead",
+    "Trial",
+    "calibrated",
+    "find",
+    "key",
+    "learn",
+    "nearness",
+    "sigmoid",
+    "vocabulary",
+]
 
 PROVEN = 30
 """Sentences for an act from which it is no longer on trial; fewer leave its precision open."""
 
 SUFFIX = ".heads.safetensors"  # of the file that `callscope rubric learn` writes
-RECIPE = 1  # raised when the same sentences would give another head
+RECIPE = 2  # raised when the same sentences would give another head
 FOLDS = 40  # at most; up to so many sentences each is left out alone
 SHARED = 2  # sentences in which an n-gram must be, to be looked at
 EMBEDDING_SCALE, HAND_SCALE, NGRAM_SCALE = 4.0, 1.0, 1.5
@@ -82,7 +94,7 @@ class OwnHead:
     def probabilities(self, vectors: Floats, texts: Sequence[str]) -> Array:
         """(sentences,), each the probability that the act is in the sentence."""
         logits = _rows(vectors, texts, self.vocabulary) @ self.weights + self.bias
-        return _sigmoid(logits) * _nearness((vectors @ self.known.T).max(axis=1))
+        return sigmoid(logits) * nearness((vectors @ self.known.T).max(axis=1))
 
 
 class OwnActs:
@@ -148,19 +160,19 @@ def learn(act: OwnAct, encoder: Encoder, digest: str) -> OwnHead:
     texts = [text for each in sentences for text in (each, " ".join(features.tokens(each)))]
     groups = np.repeat(np.arange(len(sentences)), 2)
     vectors = encoder.encode(texts, lambda _: None)
-    vocabulary = _vocabulary(sentences)
-    rows, targets = _rows(vectors, texts, vocabulary), np.repeat(labels, 2)
+    grams = vocabulary(sentences)
+    rows, targets = _rows(vectors, texts, grams), np.repeat(labels, 2)
     held_out = _held_out(rows, targets, groups)
-    slope, offset = _calibrated(held_out, targets)
+    slope, offset = calibrated(held_out, targets)
     weights, bias = _fit(rows, targets)
     is_act = targets == 1
     others = groups[:, np.newaxis] != groups[np.newaxis, is_act]
     nearest = np.where(others, vectors @ vectors[is_act].T, -1.0).max(axis=1)
-    judged = _sigmoid(slope * held_out + offset) * _nearness(nearest)
+    judged = sigmoid(slope * held_out + offset) * nearness(nearest)
     return OwnHead(
         act.id,
         digest,
-        vocabulary,
+        grams,
         slope * weights,
         slope * bias + offset,
         vectors[is_act],
@@ -168,7 +180,8 @@ def learn(act: OwnAct, encoder: Encoder, digest: str) -> OwnHead:
     )
 
 
-def _vocabulary(sentences: Sequence[str]) -> dict[str, int]:
+def vocabulary(sentences: Sequence[str]) -> dict[str, int]:
+    """The word n-grams that several of the sentences share, and their places."""
     counts = Counter(gram for each in sentences for gram in features.ngrams(each))
     grams = sorted(gram for gram, count in counts.items() if count >= SHARED)
     return {gram: place for place, gram in enumerate(grams)}
@@ -204,7 +217,7 @@ def _fit(rows: Array, targets: Array) -> tuple[Array, float]:
     return solution[:-1], float(solution[-1])
 
 
-def _calibrated(logits: Array, targets: Array) -> tuple[float, float]:
+def calibrated(logits: Array, targets: Array) -> tuple[float, float]:
     """Platt's slope and offset, with his smoothed targets; a slope below 0 tells nothing apart."""
     positives, negatives = float((targets == 1).sum() / 2), float((targets == 0).sum() / 2)
     smoothed = np.where(targets == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
@@ -241,12 +254,14 @@ def _trial(found: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> Trial:
     )
 
 
-def _nearness(cosines: npt.NDArray[np.floating]) -> Array:
-    nearness: Array = np.clip((cosines.astype(np.float64) - FAR) / (NEAR - FAR), 0.0, 1.0)
-    return nearness
+def nearness(cosines: npt.NDArray[np.floating]) -> Array:
+    """How far a judgement may count, by the cosine with the nearest sentence learned from."""
+    near: Array = np.clip((cosines.astype(np.float64) - FAR) / (NEAR - FAR), 0.0, 1.0)
+    return near
 
 
-def _sigmoid(logits: Array) -> Array:
+def sigmoid(logits: Array) -> Array:
+    """The probabilities of logits."""
     odds: Array = 1 / (1 + np.exp(-logits))
     return odds
 

@@ -1,7 +1,7 @@
 """The wordings of a rubric as vectors, embedded once per rubric."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy.typing as npt
 from callscope.pipeline import Progress
 from callscope.rubric import Rubric
 from services.score.encoder import Encoder
+from services.score.everyday import EVERYDAY
+from services.score.taught import Taught, taught
 
 __all__ = ["Wordings", "WordingsCache"]
 
@@ -19,11 +21,12 @@ Floats = npt.NDArray[np.float32]
 
 
 class Wordings:
-    """Vectors of texts, looked up by the text."""
+    """Vectors of texts, looked up by the text, and the events that are taught by them."""
 
     def __init__(self, texts: Sequence[str], vectors: Floats) -> None:
         self._rows = {text: row for row, text in enumerate(texts)}
         self._vectors = vectors
+        self.taught: Mapping[str, Taught] = {}
 
     def matrix(self, texts: Sequence[str]) -> Floats:
         """(texts, dimensions)."""
@@ -56,6 +59,7 @@ class WordingsCache:
         if wordings is None:
             texts = list(_texts(rubric))
             wordings = Wordings(texts, self._encoder.encode(texts, progress))
+            wordings.taught = taught(rubric, wordings)
         with self._lock:
             self._kept[digest] = wordings
             self._kept.move_to_end(digest)
@@ -65,8 +69,10 @@ class WordingsCache:
 
 
 def _texts(rubric: Rubric) -> Iterator[str]:
+    yield from EVERYDAY
     for event in rubric.events:
         yield from event.wordings
+        yield from event.unlike
     for disclosure in rubric.disclosures:
         for element in disclosure.elements:
             yield from element.wordings
