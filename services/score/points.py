@@ -18,7 +18,15 @@ from callscope.rubric import ActPoints, MetricPoints, Penalty, Thresholds
 from callscope.types import Outcome
 from services.score.reading import FOUND
 
-__all__ = ["Part", "combine", "metric_points", "outcome_of", "outcome_probability", "part_of"]
+__all__ = [
+    "Part",
+    "Spread",
+    "combine",
+    "metric_points",
+    "outcome_of",
+    "outcome_probability",
+    "part_of",
+]
 
 Spread = Mapping[float, float]
 """Points, and the probability of each."""

@@ -10,7 +10,7 @@ from callscope.acts import AgentAct
 from callscope.dialogue import live_start
 from callscope.pipeline import Progress
 from callscope.types import Role, Utterance
-from services.score import names
+from services.score import lexicon, names
 from services.score.encoder import Encoder
 from services.score.heads import HeadGroup, Heads, Said, Speaker
 from services.score.sentences import Sentence, split
@@ -84,7 +84,7 @@ class Reader:
     def read(self, utterances: Sequence[Utterance], progress: Progress) -> Reading:
         """Split, embed, and find the acts."""
         sentences = split(utterances)
-        texts = [sentence.text for sentence in sentences]
+        texts = [_read_as(sentence) for sentence in sentences]
         vectors, tuned = self._encoder.encode_both(texts, self._branch, progress)
         probabilities: list[dict[str, float]] = [{} for _ in sentences]
         for role, speaker in _HEADED:
@@ -114,6 +114,14 @@ _HELPING = frozenset(
 )
 
 _HEADED: tuple[tuple[Role, Speaker], ...] = ((Role.AGENT, "agent"), (Role.CUSTOMER, "customer"))
+
+
+def _read_as(sentence: Sentence) -> str:
+    """The text that is judged: a customer's manners must not change what is said of the agent."""
+    if sentence.role is not Role.CUSTOMER:
+        return sentence.text
+    bare = " ".join(lexicon.COURTESY.sub(" ", sentence.text).split()).strip(" ,")
+    return bare if any(map(str.isalnum, bare)) else sentence.text
 
 
 def _headed(sentence: Sentence, role: Role) -> bool:

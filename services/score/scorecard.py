@@ -19,7 +19,7 @@ from callscope.types import (
 from services.score.evidence import in_order, listed
 from services.score.explanation import points
 from services.score.judge import Case, judge, unscored
-from services.score.points import outcome_of
+from services.score.points import Spread, combine, outcome_of, outcome_probability
 
 __all__ = ["assemble", "fatal", "overall", "review", "without_times"]
 
@@ -79,13 +79,15 @@ def _by_disclosures(
         confidence = min((each.confidence for each in disclosures), default=1.0)
         return unscored(behavior, Outcome.NO_OPPORTUNITY, confidence, why)
     score = round(sum(map(_worth, required)) / len(required), 2)
+    _, spread = combine((0.0, _spread(each, len(required))) for each in required)
+    outcome = outcome_of(score, case.thresholds)
     evidence: list[Evidence] = [each for result in required for each in result.evidence]
     return BehaviorScore(
         behavior=behavior.id,
         title=behavior.title,
-        outcome=outcome_of(score, case.thresholds),
+        outcome=outcome,
         score=score,
-        confidence=min(result.confidence for result in required),
+        confidence=round(outcome_probability(spread, outcome, case.thresholds), 4),
         weight=behavior.weight,
         evidence=in_order(evidence),
         explanation=f"{_counted(required)}: {points(score)}.",
@@ -95,6 +97,15 @@ def _by_disclosures(
 def _worth(result: DisclosureResult) -> float:
     worth = 100 * (result.coverage or 0.0)
     return worth * MISPLACED if False in (result.on_time, result.in_order) else worth
+
+
+def _spread(result: DisclosureResult, required: int) -> Spread:
+    """Its share of the score, and how likely: a status that is wrong is wrong by one step."""
+    found, doubt = _worth(result) / required, 1 - result.confidence
+    full = (MISPLACED if False in (result.on_time, result.in_order) else 1.0) * 100 / required
+    if result.status is DisclosureStatus.PARTIAL:
+        return {found: result.confidence, full: doubt / 2, 0.0: doubt / 2}
+    return {found: result.confidence, full / 2: doubt}
 
 
 def _counted(required: Sequence[DisclosureResult]) -> str:

@@ -11,6 +11,7 @@ from callscope.types import Utterance
 from services.score.engine import ScoreEngine
 from services.score.library import RubricLibrary
 from services.score.plain_speech import plain, standard
+from services.score.reading import Reader
 from tests.score.conversations import Line, conversation
 
 
@@ -99,3 +100,28 @@ def test_spellings_of_speech_become_standard(heard: str, written: str) -> None:
 def test_a_name_is_known_in_any_accent(opening: str) -> None:
     told = read([("agent", "Hello."), ("customer", f"{opening} Oluwaseun Adeyemi.")])
     assert told[1].text.endswith("Taylor Morgan.")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Excuse me, my parcel is broken, please.",
+        "Hello, my parcel is broken, thank you.",
+        "Good morning, my parcel is broken",
+    ],
+)
+def test_the_customers_manners_do_not_change_what_the_agent_did(reader: Reader, said: str) -> None:
+    answer = "So it came broken, leave that with me."
+    blunt, polite = (
+        reader.read(conversation([("customer", text), ("agent", answer)]), lambda _: None)
+        for text in ("my parcel is broken", said)
+    )
+    assert polite.findings[-1].probabilities == pytest.approx(
+        blunt.findings[-1].probabilities, abs=0.05
+    )
+    assert polite.findings[0].sentence.text == said
+
+
+def test_thanks_alone_are_still_words(reader: Reader) -> None:
+    read = reader.read(conversation([("customer", "Thank you.")]), lambda _: None)
+    assert read.findings[0].probabilities

@@ -1,0 +1,62 @@
+"""How sure the behavior that disclosures decide is of its outcome."""
+
+from dataclasses import replace
+
+import pytest
+
+from callscope import rubric
+from callscope.rubric import Thresholds
+from callscope.types import BehaviorScore, DisclosureResult, DisclosureStatus, Outcome
+from services.score.judge import Case
+from services.score.library import SHIPPED
+from services.score.scorecard import assemble
+from tests.score.conversations import conversation, reading, talk
+
+GENERAL = rubric.load((SHIPPED / "general.yaml").read_text(encoding="utf-8"))
+CASE = Case(
+    reading(conversation([("agent", "Good morning."), ("customer", "Hello there.")]), {}),
+    talk(),
+    {},
+    Thresholds(),
+)
+COVERAGE = {"delivered": 1.0, "partial": 0.5, "missing": 0.0}
+
+
+def told(status: str, confidence: float) -> DisclosureResult:
+    return DisclosureResult(
+        disclosure="recording",
+        title="Call recording notice",
+        status=DisclosureStatus(status),
+        coverage=COVERAGE[status],
+        missing_elements=(),
+        start=1.0,
+        end=2.0,
+        on_time=True,
+        words_per_minute=150.0,
+        confidence=confidence,
+        evidence=(),
+        explanation="",
+    )
+
+
+def judged(*results: DisclosureResult) -> BehaviorScore:
+    asked = replace(GENERAL, disclosures=GENERAL.disclosures[: len(results)])
+    card = assemble(asked, CASE, results, ())
+    return next(each for each in card.behaviors if each.behavior == "disclosure_delivery")
+
+
+def test_one_disclosure_is_as_sure_as_its_status() -> None:
+    assert judged(told("delivered", 0.8)).confidence == pytest.approx(0.8)
+
+
+def test_one_doubtful_disclosure_of_four_hardly_matters() -> None:
+    sure = [told("delivered", 0.95)] * 3
+    score = judged(*sure, told("delivered", 0.55))
+    assert score.outcome is Outcome.DELIVERED
+    assert score.confidence > 0.9
+
+
+def test_where_one_step_would_change_the_outcome_doubt_counts() -> None:
+    score = judged(told("delivered", 0.9), told("partial", 0.6))
+    assert score.outcome is Outcome.DELIVERED
+    assert score.confidence < 0.85
