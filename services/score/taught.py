@@ -29,7 +29,7 @@ TEACHING = 10
 LOUD, LOUD_NGRAMS = 4.0, 1.0  # how much a vector and n-grams may say
 PENALTY = 3.0
 FARTHER = 0.05  # how much nearer than an act's a sentence must come: there are many sentences
-SAME = 0.65  # cosine from which another wording means the same, and is no counterexample
+SAME = 0.85  # cosine from which another wording says the same, and is no counterexample
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
