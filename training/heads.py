@@ -55,7 +55,7 @@ EMBEDDING_SCALE, HAND_SCALE, NGRAM_SCALE = 4.0, 1.0, 1.5
 PLAIN = 0.4  # how much the regression's logit counts beside the tuned layers'; found likewise
 PLATEAU = 0.02  # how far below the best F1 a cut is as good
 # Acts that cost an agent points are decided for precision.
-ACCUSING, CAUTION = frozenset({AgentAct.DISMISSIVE, AgentAct.BLAMING}), 0.7
+ACCUSING, CAUTION = frozenset({AgentAct.DISMISSIVE, AgentAct.BLAMING}), 0.5
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -180,7 +180,7 @@ def prepare(speaker: Speaker, encoder: Encoder) -> Data:
     before = customers(encoder, [pair.customer for pair in pairs])
     said = Said.after(texts, vectors, vectors, before)
     rows = features.matrix(vectors, texts, said.contexts, vocabulary).astype(np.float64)
-    width = encoder.dimensions + features.HEAD_FEATURES
+    width = encoder.dimensions + features.HAND_FEATURES
     hand = rows[:, encoder.dimensions : width].astype(np.float32)
     labels = np.array([pair.labels[columns] for pair in pairs])
     return Data(

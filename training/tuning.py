@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from services.score.branch import Branch, pooled
-from services.score.features import HEAD_FEATURES
+from services.score.features import HAND_FEATURES
 from services.score.heads import Speaker
 from services.score.layers import Packing
 
@@ -74,7 +74,7 @@ class Network(nn.Module):
         self.heads = nn.ModuleDict()
         self.standards = nn.ModuleDict()
         for speaker, each in lines.items():
-            width = 3 * each.before.shape[1] + HEAD_FEATURES
+            width = 3 * each.before.shape[1] + HAND_FEATURES
             head = nn.Linear(width, each.labels.shape[1])
             nn.init.zeros_(head.weight)
             nn.init.constant_(head.bias, RARE)
@@ -100,7 +100,7 @@ class Network(nn.Module):
         """Weights and bias on the features as `Said.dense` has them, the plain vector left out."""
         state = {name: value.double().numpy() for name, value in self.state_dict().items()}
         weights = state[f"heads.{speaker}.weight"].T.copy()
-        width = (len(weights) - HEAD_FEATURES) // 3
+        width = (len(weights) - HAND_FEATURES) // 3
         for place, loudness in enumerate((TUNED, MET, BEFORE)):
             weights[place * width : (place + 1) * width] *= loudness
         weights[3 * width :] *= state[f"standards.{speaker}.scale"][:, np.newaxis]

@@ -19,10 +19,8 @@ from services.score import lexicon
 
 __all__ = [
     "HAND_FEATURES",
-    "HEAD_FEATURES",
     "NO_CONTEXT",
     "Context",
-    "coldness",
     "content_words",
     "hand_features",
     "hand_matrix",
@@ -68,10 +66,9 @@ def matrix(
 def hand_matrix(texts: Sequence[str], contexts: Sequence[Context]) -> Floats:
     """The hand-made features of sentences, one row each."""
     rows = [
-        [*hand_features(text, near).values(), *coldness(text).values()]
-        for text, near in zip(texts, contexts, strict=True)
+        [*hand_features(text, near).values()] for text, near in zip(texts, contexts, strict=True)
     ]
-    return np.array(rows, dtype=np.float32).reshape(len(texts), HEAD_FEATURES)
+    return np.array(rows, dtype=np.float32).reshape(len(texts), HAND_FEATURES)
 
 
 def places(text: str, vocabulary: Mapping[str, int]) -> list[int]:
@@ -138,19 +135,6 @@ def _signs(text: str, words: Sequence[str]) -> dict[str, float]:
     }
 
 
-def coldness(text: str) -> dict[str, float]:
-    """Patterns that tell a brush-off or blame from business: a cold refusal softens nothing."""
-    plain = " ".join(tokens(text))
-    refusal, softened = bool(lexicon.REFUSAL.search(plain)), bool(lexicon.SOFTENER.search(plain))
-    return {
-        "softened": float(softened),
-        "bare_refusal": float(refusal and not softened),
-        "sends_away": float(bool(lexicon.SENDS_AWAY.search(plain))),
-        "closed_matter": float(bool(lexicon.CLOSED_MATTER.search(plain))),
-        "blame": float(bool(lexicon.BLAME.search(plain))),
-    }
-
-
 def _tie(words: Sequence[str], before: Sequence[str]) -> dict[str, float]:
     """How much of it is what the customer just said."""
     said = content_words(words)
@@ -173,7 +157,3 @@ def ngrams(text: str) -> set[str]:
 
 
 HAND_FEATURES = len(hand_features("", NO_CONTEXT))
-"""Those that any act may need."""
-
-HEAD_FEATURES = HAND_FEATURES + len(coldness(""))
-"""All that are made by hand, as `hand_matrix` has them."""

@@ -4,8 +4,6 @@ import re
 
 __all__ = [
     "AUXILIARIES",
-    "BLAME",
-    "CLOSED_MATTER",
     "COURTESY",
     "FEELINGS",
     "FUTURE",
@@ -15,9 +13,6 @@ __all__ = [
     "NO_NAMES",
     "NUMBERS",
     "PROCEDURAL_SORRY",
-    "REFUSAL",
-    "SENDS_AWAY",
-    "SOFTENER",
     "STOP",
     "SUBJECTS",
     "TAG",
@@ -66,38 +61,11 @@ PROCEDURAL_SORRY = re.compile(
     r"|unavailable|not available|breaking up|what was|who am|mute|don't have|do not have"
     r"|no \w+ (?:left|available)|couldn't find|can't find|but)\b"
 )
-# Refusing, with or without something to soften it; sending away; closing a matter; whose fault.
-REFUSAL = re.compile(
-    r"\b(?:can't|cannot|can not|couldn't|won't|wouldn't|don't|doesn't|isn't|aren't|not|no|none"
-    r"|never|nothing|nobody|only|unable)\b"
-)
-SOFTENER = re.compile(
-    r"\b(?:sorry|afraid|unfortunately|understand|because|since|so that|instead|but (?:i|we|you|he"
-    r"|she|they|there|that)|let me|let's|i'll|we'll|i can|we can|i could|we could|i'm going to)\b"
-)
-SENDS_AWAY = re.compile(
-    r"\byou(?:'ll|'d| will| would)? (?:have to|need to|should|ought to|must|had better|may|might"
-    r"|can always|could always|are free to|want)\b"
-)
-CLOSED_MATTER = re.compile(
-    r"\b(?:i said|already (?:told|explained|said|given)|it is what|final"
-    r"|that's (?:just|how|what|the|your|between|not|all)|policy|terms|rules|procedure|process"
-    r"|standard|same for|everyone|everybody|noted|whatever|up to you"
-    r"|(?:not|isn't) (?:my|our))\b"
-)
 COURTESY = re.compile(
     r",?\s*\b(?:please|excuse me|pardon me|thank you(?: (?:so|very) much)?"
     r"|thanks(?: (?:a lot|so much))?|hi|hello|hey|good (?:morning|afternoon|evening))"
     r"\b(?!\s+(?:for|to)\b),?",
     re.IGNORECASE,
-)
-BLAME = re.compile(
-    r"\b(?:(?:you|he|she|they)(?:'d|'ll|'ve)? (?:should|shouldn't|could|couldn't|didn't|must"
-    r"|ought|never|were (?:told|supposed|meant)|chose|signed|agreed|waited|left|had|knew|forgot"
-    r"|skipped|probably|gave)|should've|could've|must've|if you(?:'d| had)?"
-    r"|why (?:didn't|don't|would|did) you|did you (?:even|actually|really|not)|didn't you|your own"
-    r"|your (?:fault|side|responsib\w+)|next time|people (?:always|who|don't)|careless"
-    r"|nobody (?:should|told|forced))\b"
 )
 TAG = re.compile(r"(?:\bright|\bcorrect|\byes|\bis that it|\bis that right|\bokay)\s*\?$")
 LEAD_INS = _words("so and okay ok right well now oh um uh but then alright great sure sorry thanks")
