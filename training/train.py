@@ -2,8 +2,9 @@
 
     python -m training.train --task annomi --data annomi.csv --seed 2 [--minutes 5]
 
-For benchmarks alone: what ships is fitted by `training.heads`. Networks that differ by chance alone
-decide together with a linear layer over n-grams and acts. What was reached is kept in
+For benchmarks alone: what ships is fitted by `training.heads`. Two networks, one begun from the
+encoder as published and one from its branch tuned to acts, decide together with a linear layer over
+n-grams and acts. What was reached is kept in
 `build/training/TASK-SEED`, and all of it in `TASK-SEED.pt`; when the minutes are over, the same
 command goes on from there. Rows that are held out are left out, unless `--all` says that another
 file will test it.
@@ -27,11 +28,11 @@ from training.network import Network
 from training.states import Lower, Pair
 from training.words import WordModel
 
-__all__ = ["BUILD", "ENCODER", "MEMBERS", "THREADS", "acts", "main", "networks"]
+__all__ = ["BUILD", "ENCODER", "MEMBERS", "THREADS", "acts", "main", "networks", "words"]
 
 ENCODER = "minilm-l6"
 BUILD = Path("build/training")
-MEMBERS = 3  # networks that decide together
+MEMBERS = 2  # networks that decide together; every other one begins tuned to acts
 THREADS = 1  # threads that wait for each other on shared cores cost more than they give
 UNSURE = 1e-4  # least probability of an act, and of none
 
@@ -49,26 +50,28 @@ def main(arguments: list[str] | None = None) -> None:
         return
     pairs, targets = _learned(field.read(task, options.data), None if options.all else options.part)
     objective = field.balanced_loss(task, targets)
-    lower = Lower(models.locate(options.encoder).folder)
+    lower, finder = Lower(models.locate(options.encoder).folder), ActFinder.of(models)
     data = Data(lower.states(pairs, task.lengths), targets)
     for member in range(MEMBERS):
         seed = 100 * options.seed + member
         torch.manual_seed(seed)
         network = Network(lower.upper, task.outputs, len(task.marks))
+        if member % 2 and options.encoder == finder.heads.encoder:
+            network.begin(finder.branch)
         recipe = Recipe(task.epochs, 1e-4, 1e-3, 32, seed)
         minutes = (ends - time.monotonic()) / 60
         if not loop.run(network, data, objective, recipe, _member(out, member), minutes):
             print(f"{out}: not done yet; run the same command again")
             return
-    found = acts(models, pairs)
-    _keep(out, WordModel.fit(pairs, found, targets, task.outputs, objective))
+    fitted = WordModel.fit(pairs, acts(finder, pairs), targets, task.outputs, objective)
+    _keep(out, fitted.state() | {"heads": finder.heads.model.digest})
     print(f"{out}: done")
 
 
-def acts(models: ModelStore, pairs: Sequence[Pair]) -> torch.Tensor:
+def acts(finder: ActFinder, pairs: Sequence[Pair]) -> torch.Tensor:
     """The acts that the service's heads find in the texts, as logits: (pairs, acts)."""
     heard = [Pair(pair.context.customer, pair.text) for pair in pairs]
-    found = torch.from_numpy(ActFinder.of(models).probabilities(heard))
+    found = torch.from_numpy(finder.probabilities(heard))
     return found.clamp(UNSURE, 1 - UNSURE).logit().float()
 
 
@@ -81,16 +84,27 @@ def networks(kept: Mapping[str, Any], task: field.Task, lower: Lower) -> list[Ne
     return members
 
 
+def words(kept: Mapping[str, Any], finder: ActFinder) -> WordModel:
+    """That of a run that is done.
+
+    Raises:
+        ValueError: other heads found the acts that it learned from.
+    """
+    if kept["words"]["heads"] != finder.heads.model.digest:
+        raise ValueError("the heads that find acts have changed since: train again")
+    return WordModel.of(kept["words"])
+
+
 def _member(out: Path, member: int) -> Path:
     return out.with_suffix("") / f"{member}.pt"
 
 
-def _keep(out: Path, words: WordModel) -> None:
+def _keep(out: Path, fitted: Mapping[str, Any]) -> None:
     """Put the networks and the word model into one file."""
     members = [
         torch.load(_member(out, member), weights_only=True)["network"] for member in range(MEMBERS)
     ]
-    torch.save({"networks": members, "words": words.state()}, out)
+    torch.save({"networks": members, "words": fitted}, out)
     shutil.rmtree(out.with_suffix(""))
 
 
