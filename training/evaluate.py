@@ -164,7 +164,7 @@ def of_table(
     states = lower.states(pairs, columns.lengths)
     found = [loop.predict(network, states) for network in train.networks(kept, columns, lower)]
     finder = ActFinder.of(models)
-    words = train.words(kept, finder).predict(pairs, train.acts(finder, pairs))
+    words = train.read_words(kept, columns, finder, pairs)
     together, *alone = (field.blended(columns, each, words) for each in (found, *zip(found)))
     groups = [table.groups[i] for i in rows]
     figures: Figures = {"items": len(rows)}

@@ -15,6 +15,7 @@ import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,21 @@ from training import field, loop
 from training.finder import ActFinder
 from training.loop import Data, Recipe
 from training.network import Network
+from training.passages import Passages, crossed
 from training.states import Lower, Pair
 from training.words import WordModel
 
-__all__ = ["BUILD", "ENCODER", "MEMBERS", "THREADS", "acts", "main", "networks", "words"]
+__all__ = [
+    "BUILD",
+    "ENCODER",
+    "MEMBERS",
+    "THREADS",
+    "acts",
+    "fit_words",
+    "main",
+    "networks",
+    "read_words",
+]
 
 ENCODER = "minilm-l6"
 BUILD = Path("build/training")
@@ -63,8 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
         if not loop.run(network, data, objective, recipe, _member(out, member), minutes):
             print(f"{out}: not done yet; run the same command again")
             return
-    fitted = WordModel.fit(pairs, acts(finder, pairs), targets, task.outputs, objective)
-    _keep(out, fitted.state() | {"heads": finder.heads.model.digest})
+    _keep(out, fit_words(task, finder, pairs, targets))
     print(f"{out}: done")
 
 
@@ -84,27 +95,48 @@ def networks(kept: Mapping[str, Any], task: field.Task, lower: Lower) -> list[Ne
     return members
 
 
-def words(kept: Mapping[str, Any], finder: ActFinder) -> WordModel:
-    """That of a run that is done.
+def fit_words(
+    task: field.Task, finder: ActFinder, pairs: Sequence[Pair], targets: torch.Tensor
+) -> dict[str, Any]:
+    """What `read_words` needs of the models beside the networks."""
+    losses = partial(field.balanced_loss, task)
+    found = acts(finder, pairs)
+    kept: dict[str, Any] = {"heads": finder.heads.model.digest}
+    if task.marks:
+        found = torch.hstack([found, crossed(pairs, targets, task.sizes, losses)])
+        passages = Passages.fit(pairs, targets, task.sizes, losses)
+        kept["passages"] = passages.words.state()
+    words = WordModel.fit(pairs, found, targets, task.outputs, losses(targets))
+    return kept | {"words": words.state()}
+
+
+def read_words(
+    kept: Mapping[str, Any], task: field.Task, finder: ActFinder, pairs: Sequence[Pair]
+) -> torch.Tensor:
+    """Their logits of every pair, by what a run kept: (pairs, outputs).
 
     Raises:
-        ValueError: other heads found the acts that it learned from.
+        ValueError: other heads found the acts that they learned from.
     """
-    if kept["words"]["heads"] != finder.heads.model.digest:
+    if kept["heads"] != finder.heads.model.digest:
         raise ValueError("the heads that find acts have changed since: train again")
-    return WordModel.of(kept["words"])
+    found = acts(finder, pairs)
+    if task.marks:
+        passages = Passages(WordModel.of(kept["passages"]), task.sizes)
+        found = torch.hstack([found, passages.evidence(pairs)])
+    return WordModel.of(kept["words"]).predict(pairs, found)
 
 
 def _member(out: Path, member: int) -> Path:
     return out.with_suffix("") / f"{member}.pt"
 
 
-def _keep(out: Path, fitted: Mapping[str, Any]) -> None:
-    """Put the networks and the word model into one file."""
+def _keep(out: Path, words: Mapping[str, Any]) -> None:
+    """Put the networks and what was fitted beside them into one file."""
     members = [
         torch.load(_member(out, member), weights_only=True)["network"] for member in range(MEMBERS)
     ]
-    torch.save({"networks": members, "words": fitted}, out)
+    torch.save({"networks": members, **words}, out)
     shutil.rmtree(out.with_suffix(""))
 
 

@@ -116,7 +116,7 @@ def test_a_stopped_run_ends_with_the_same_weights_and_can_be_measured(
     figures = json.loads(capsys.readouterr().out)
     assert figures["items"] == 4
     assert len(figures["IP"]["alone"]) == 2
-    one["words"]["heads"] = "others"
+    one["heads"] = "others"
     torch.save(one, whole)
     with pytest.raises(ValueError, match="train again"):
         evaluate.main([*common, "--model", str(whole)])
