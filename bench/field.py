@@ -3,7 +3,7 @@
 TABLES is a folder with `epitome.csv` and `annomi.csv`. Measures whatever `training.train` has
 finished in `build/training` on the fifth of the table that it left out, which no dialogue and no
 post shares with the rest; macro-F1 of each label, of every seed and their mean, with 95% intervals
-over dialogues or posts, and what networks alone reach, which differ by chance only.
+over dialogues or posts, and what each network reaches without the other.
 """
 
 import argparse

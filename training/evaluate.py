@@ -31,7 +31,6 @@ from training.examples import bare
 from training.finder import ActFinder
 from training.states import Lower, Pair
 from training.train import ENCODER, THREADS
-from training.words import WordModel
 
 __all__ = [
     "EMPATHY",
@@ -164,7 +163,8 @@ def of_table(
     pairs = [table.pairs[i] for i in rows]
     states = lower.states(pairs, columns.lengths)
     found = [loop.predict(network, states) for network in train.networks(kept, columns, lower)]
-    words = WordModel.of(kept["words"]).predict(pairs, train.acts(models, pairs))
+    finder = ActFinder.of(models)
+    words = train.read_words(kept, columns, finder, pairs)
     together, *alone = (field.blended(columns, each, words) for each in (found, *zip(found)))
     groups = [table.groups[i] for i in rows]
     figures: Figures = {"items": len(rows)}

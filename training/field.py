@@ -45,9 +45,14 @@ class Task:
     tempers: Mapping[str, float] = field(default_factory=dict)
 
     @property
+    def sizes(self) -> list[int]:
+        """How many values each label has."""
+        return [*map(len, self.labels.values())]
+
+    @property
     def outputs(self) -> int:
         """Logits in all."""
-        return sum(map(len, self.labels.values()))
+        return sum(self.sizes)
 
 
 FIELD: dict[str, Task] = {
@@ -135,7 +140,7 @@ def balanced_loss(
     task: Task, targets: torch.Tensor
 ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """Cross-entropy with logits adjusted by how rare a class is (Menon et al., ICLR 2021)."""
-    sizes = [len(values) for values in task.labels.values()]
+    sizes = task.sizes
     shifts = [
         task.tempers.get(label, TEMPER)
         * torch.log(torch.bincount(column, minlength=size).float() / len(targets))
@@ -154,7 +159,7 @@ def balanced_loss(
 
 def blended(task: Task, networks: Sequence[torch.Tensor], words: torch.Tensor) -> torch.Tensor:
     """Log-probabilities of all of them for each label, weighted: (pairs, outputs)."""
-    sizes = [len(values) for values in task.labels.values()]
+    sizes = task.sizes
 
     def of(logits: torch.Tensor) -> torch.Tensor:
         parts = torch.split(logits, sizes, dim=1)

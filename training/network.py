@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
+from services.score.branch import Branch
 from services.score.features import HAND_FEATURES
 from services.score.layers import Layer
 
@@ -98,6 +99,11 @@ class Network(nn.Module):
         self.norm = nn.BatchNorm1d(HAND_FEATURES, affine=False)
         self.marker = nn.Linear(width, marks) if marks else _Nothing()
         self.layer = nn.Linear(2 * width + HAND_FEATURES + 2 * marks, outputs)
+
+    def begin(self, branch: Branch) -> None:
+        """Let the last layers begin as those of a branch, tuned to acts, and not as published."""
+        for mine, tuned in zip(self.layers[-len(branch.layers) :], branch.layers, strict=True):
+            mine.load_state_dict(tuned.state_dict())
 
     def forward(self, batch: Batch) -> Output:
         """What is found in every pair. Matrices are multiplied in 16 bits."""

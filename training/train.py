@@ -2,8 +2,9 @@
 
     python -m training.train --task annomi --data annomi.csv --seed 2 [--minutes 5]
 
-For benchmarks alone: what ships is fitted by `training.heads`. Networks that differ by chance alone
-decide together with a linear layer over n-grams and acts. What was reached is kept in
+For benchmarks alone: what ships is fitted by `training.heads`. Two networks, one begun from the
+encoder as published and one from its branch tuned to acts, decide together with a linear layer over
+n-grams and acts. What was reached is kept in
 `build/training/TASK-SEED`, and all of it in `TASK-SEED.pt`; when the minutes are over, the same
 command goes on from there. Rows that are held out are left out, unless `--all` says that another
 file will test it.
@@ -14,6 +15,7 @@ import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,25 @@ from training import field, loop
 from training.finder import ActFinder
 from training.loop import Data, Recipe
 from training.network import Network
+from training.passages import Passages, crossed
 from training.states import Lower, Pair
 from training.words import WordModel
 
-__all__ = ["BUILD", "ENCODER", "MEMBERS", "THREADS", "acts", "main", "networks"]
+__all__ = [
+    "BUILD",
+    "ENCODER",
+    "MEMBERS",
+    "THREADS",
+    "acts",
+    "fit_words",
+    "main",
+    "networks",
+    "read_words",
+]
 
 ENCODER = "minilm-l6"
 BUILD = Path("build/training")
-MEMBERS = 3  # networks that decide together
+MEMBERS = 2  # networks that decide together; every other one begins tuned to acts
 THREADS = 1  # threads that wait for each other on shared cores cost more than they give
 UNSURE = 1e-4  # least probability of an act, and of none
 
@@ -49,26 +62,27 @@ def main(arguments: list[str] | None = None) -> None:
         return
     pairs, targets = _learned(field.read(task, options.data), None if options.all else options.part)
     objective = field.balanced_loss(task, targets)
-    lower = Lower(models.locate(options.encoder).folder)
+    lower, finder = Lower(models.locate(options.encoder).folder), ActFinder.of(models)
     data = Data(lower.states(pairs, task.lengths), targets)
     for member in range(MEMBERS):
         seed = 100 * options.seed + member
         torch.manual_seed(seed)
         network = Network(lower.upper, task.outputs, len(task.marks))
+        if member % 2 and options.encoder == finder.heads.encoder:
+            network.begin(finder.branch)
         recipe = Recipe(task.epochs, 1e-4, 1e-3, 32, seed)
         minutes = (ends - time.monotonic()) / 60
         if not loop.run(network, data, objective, recipe, _member(out, member), minutes):
             print(f"{out}: not done yet; run the same command again")
             return
-    found = acts(models, pairs)
-    _keep(out, WordModel.fit(pairs, found, targets, task.outputs, objective))
+    _keep(out, fit_words(task, finder, pairs, targets))
     print(f"{out}: done")
 
 
-def acts(models: ModelStore, pairs: Sequence[Pair]) -> torch.Tensor:
+def acts(finder: ActFinder, pairs: Sequence[Pair]) -> torch.Tensor:
     """The acts that the service's heads find in the texts, as logits: (pairs, acts)."""
     heard = [Pair(pair.context.customer, pair.text) for pair in pairs]
-    found = torch.from_numpy(ActFinder.of(models).probabilities(heard))
+    found = torch.from_numpy(finder.probabilities(heard))
     return found.clamp(UNSURE, 1 - UNSURE).logit().float()
 
 
@@ -81,16 +95,48 @@ def networks(kept: Mapping[str, Any], task: field.Task, lower: Lower) -> list[Ne
     return members
 
 
+def fit_words(
+    task: field.Task, finder: ActFinder, pairs: Sequence[Pair], targets: torch.Tensor
+) -> dict[str, Any]:
+    """What `read_words` needs of the models beside the networks."""
+    losses = partial(field.balanced_loss, task)
+    found = acts(finder, pairs)
+    kept: dict[str, Any] = {"heads": finder.heads.model.digest}
+    if task.marks:
+        found = torch.hstack([found, crossed(pairs, targets, task.sizes, losses)])
+        passages = Passages.fit(pairs, targets, task.sizes, losses)
+        kept["passages"] = passages.words.state()
+    words = WordModel.fit(pairs, found, targets, task.outputs, losses(targets))
+    return kept | {"words": words.state()}
+
+
+def read_words(
+    kept: Mapping[str, Any], task: field.Task, finder: ActFinder, pairs: Sequence[Pair]
+) -> torch.Tensor:
+    """Their logits of every pair, by what a run kept: (pairs, outputs).
+
+    Raises:
+        ValueError: other heads found the acts that they learned from.
+    """
+    if kept["heads"] != finder.heads.model.digest:
+        raise ValueError("the heads that find acts have changed since: train again")
+    found = acts(finder, pairs)
+    if task.marks:
+        passages = Passages(WordModel.of(kept["passages"]), task.sizes)
+        found = torch.hstack([found, passages.evidence(pairs)])
+    return WordModel.of(kept["words"]).predict(pairs, found)
+
+
 def _member(out: Path, member: int) -> Path:
     return out.with_suffix("") / f"{member}.pt"
 
 
-def _keep(out: Path, words: WordModel) -> None:
-    """Put the networks and the word model into one file."""
+def _keep(out: Path, words: Mapping[str, Any]) -> None:
+    """Put the networks and what was fitted beside them into one file."""
     members = [
         torch.load(_member(out, member), weights_only=True)["network"] for member in range(MEMBERS)
     ]
-    torch.save({"networks": members, "words": words.state()}, out)
+    torch.save({"networks": members, **words}, out)
     shutil.rmtree(out.with_suffix(""))
 
 

@@ -17,7 +17,7 @@ import torch
 from services.score.features import hand_features, ngrams
 from training.states import Pair
 
-__all__ = ["WordModel"]
+__all__ = ["Loss", "WordModel"]
 
 OFTEN = 3  # rows in which an n-gram must be to count
 DECAY = 0.2  # of the squared weights, beside the loss summed over the rows

@@ -113,7 +113,13 @@ def test_a_stopped_run_ends_with_the_same_weights_and_can_be_measured(
     chance = [network["layer.weight"] for network in one["networks"]]
     assert not torch.equal(chance[0], chance[1])
     evaluate.main([*common, "--model", str(whole)])
-    assert json.loads(capsys.readouterr().out)["items"] == 4
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["items"] == 4
+    assert len(figures["IP"]["alone"]) == 2
+    one["heads"] = "others"
+    torch.save(one, whole)
+    with pytest.raises(ValueError, match="train again"):
+        evaluate.main([*common, "--model", str(whole)])
 
 
 def test_marks_are_the_tokens_of_the_parts_named(lower: Lower, tmp_path: Path) -> None:
