@@ -120,8 +120,13 @@ def _read_as(sentence: Sentence) -> str:
     """The text that is judged: a customer's manners must not change what is said of the agent."""
     if sentence.role is not Role.CUSTOMER:
         return sentence.text
+    return _bluntly(sentence) or sentence.text
+
+
+def _bluntly(sentence: Sentence) -> str:
+    """The text without courtesies; "" where there is nothing else."""
     bare = " ".join(lexicon.COURTESY.sub(" ", sentence.text).split()).strip(" ,")
-    return bare if any(map(str.isalnum, bare)) else sentence.text
+    return bare if any(map(str.isalnum, bare)) else ""
 
 
 def _headed(sentence: Sentence, role: Role) -> bool:
@@ -152,7 +157,7 @@ def settled(found: dict[str, float], text: str) -> dict[str, float]:
 
 
 def _turn_before(sentences: Sequence[Sentence], row: int) -> list[int]:
-    """The sentences of the customer's last turn before an agent's sentence."""
+    """The sentences of the customer's last turn before an agent's, mere courtesies left out."""
     if sentences[row].role is not Role.AGENT:
         return []
     said: list[int] = []
@@ -162,7 +167,7 @@ def _turn_before(sentences: Sequence[Sentence], row: int) -> list[int]:
             said.append(before)
         elif said and _headed(sentence, Role.AGENT):
             break
-    return said[::-1]
+    return [before for before in reversed(said) if _bluntly(sentences[before])]
 
 
 def _add_name_use(sentences: Sequence[Sentence], probabilities: list[dict[str, float]]) -> None:
