@@ -36,6 +36,9 @@ about as long as walking down the list to the 50th of so many."""
 
 _FEW_DAYS = 7  # of a time range that is looked up before anything else
 _MOST_DAYS = 40  # of a time range that a search is narrowed by
+_LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+"""No call's id is greater. With a bound SQLite walks down an index for the first page, as for those
+after it; without one it sorts all that two filters let pass."""
 _FTS5 = sa.table("call_words", sa.column("rowid", sa.Integer), sa.column("call_words", sa.Text))
 """SQLite's index over `TextRow`, filled by triggers; `rowid` is the place."""
 
@@ -75,9 +78,11 @@ def matching_calls(tenant: str, query: CallQuery, dialect: str) -> sa.Select[str
 
 def _found(tenant: str, page: PageQuery, dialect: str, words_first: bool) -> sa.Select[str, object]:
     source, conditions, rank = _matching(tenant, page.query, dialect, words_first)
+    by_place = rank is _FTS5.c.rowid
     if page.before is not None:
-        by_place = rank is _FTS5.c.rowid
         conditions.append(rank < (_place(page.before) if by_place else page.before))
+    elif dialect == "sqlite" and not by_place:
+        conditions.append(rank <= _LAST)
     return (
         sa.select(CallRow.id, rank.label("rank"))
         .select_from(source)
