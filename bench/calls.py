@@ -17,19 +17,14 @@ from typing import Any
 import yaml
 
 from bench.fairness import Remembering
-from callscope.dialogue import build
+from bench.judged import Conversation, agreement, conversation, mistake, review, share
 from callscope.models import ModelStore
 from callscope.pipeline import RubricSource
 from callscope.types import (
-    ChannelLayout,
-    ChannelReport,
-    Diarization,
     DisclosureResult,
     DisclosureStatus,
     Metrics,
-    ModelInfo,
     Scorecard,
-    Transcript,
     Turn,
     Utterance,
     Word,
@@ -45,12 +40,10 @@ PAUSE = 0.4  # seconds between two turns
 SPOKEN = 0.9  # of a word's time
 SURE = 0.95  # probability of a word
 CHANNELS = {"agent": 0, "customer": 1}
-SHOWN = ("delivered", "partial")
 LATE = "late"
 # Names that people who have not read a rubric give to its disclosures.
 SAME = {
     "payment_authorization": "payment_auth",
-    "recording_notice": "recording",
     "cancellation_right": "cancellation",
 }
 
@@ -100,7 +93,7 @@ def read(path: Path) -> Call:
     )
 
 
-def _heard(told: Sequence[Mapping[str, str]]) -> tuple[tuple[Utterance, ...], Metrics]:
+def _heard(told: Sequence[Mapping[str, str]]) -> Conversation:
     """The conversation that turns make, each `{speaker: words}`, one after the other."""
     words: list[Word] = []
     turns: list[Turn] = []
@@ -113,17 +106,7 @@ def _heard(told: Sequence[Mapping[str, str]]) -> tuple[tuple[Utterance, ...], Me
             at += 1 / PACE
         turns.append(Turn(f"channel_{channel}", round(begun, 3), round(at, 3), channel))
         at += PAUSE
-    made = build(
-        Transcript(at, "en", 1.0, tuple(words), (), ModelInfo("transcribe", "truth", "")),
-        Diarization(
-            ChannelLayout.TWO_PARTY,
-            tuple(turns),
-            (ChannelReport(0, -20.0), ChannelReport(1, -20.0)),
-        ),
-        at,
-        agent_channel=CHANNELS["agent"],
-    )
-    return made.utterances, made.metrics
+    return conversation(words, turns, at)
 
 
 def _judged(call: Call, engine: ScoreEngine) -> Scorecard:
@@ -157,7 +140,7 @@ def _behaviors(calls: Sequence[Call], cards: Sequence[Scorecard]) -> dict[str, A
             **(
                 {}
                 if name == "all"
-                else {"wrong": [_wrong(*row[1:4]) for row in mine if row[2] != row[3]]}
+                else {"wrong": [mistake(*row[1:4]) for row in mine if row[2] != row[3]]}
             ),
         }
         for name, mine in table.items()
@@ -165,20 +148,9 @@ def _behaviors(calls: Sequence[Call], cards: Sequence[Scorecard]) -> dict[str, A
 
 
 def _agreement(pairs: Sequence[tuple[str, str]]) -> dict[str, float | None]:
-    """F1 of shown (delivered or partial) against not, exact outcomes, and Cohen's kappa."""
-    f1 = measures.f1([a in SHOWN for a, _ in pairs], [b in SHOWN for _, b in pairs])
+    """As `agreement`, with Cohen's kappa."""
     kappa = measures.kappa([a for a, _ in pairs], [b for _, b in pairs])
-    exact = _share(sum(a == b for a, b in pairs), len(pairs))
-    return {
-        "judged": len(pairs),
-        **{key: round(value, 3) for key, value in f1.items()},
-        "exact": exact,
-        "kappa": round(kappa, 3),
-    }
-
-
-def _wrong(call: str, expected: str, found: str) -> str:
-    return f"{call}: {expected} judged {found}"
+    return {"judged": len(pairs), **agreement(pairs), "kappa": round(kappa, 3)}
 
 
 def _ece(judged: Sequence[tuple[bool, float]]) -> float:
@@ -200,8 +172,8 @@ def _disclosures(calls: Sequence[Call], cards: Sequence[Scorecard]) -> dict[str,
     right = sum(expected == status for _, expected, status in rows)
     return {
         "expected": len(rows),
-        "status_right": _share(right, len(rows)),
-        "wrong": [_wrong(*row) for row in rows if row[1] != row[2]],
+        "status_right": share(right, len(rows)),
+        "wrong": [mistake(*row) for row in rows if row[1] != row[2]],
         "not_expected": sorted(unexpected),
     }
 
@@ -213,7 +185,6 @@ def _status(result: DisclosureResult) -> str:
 
 def _review(calls: Sequence[Call], cards: Sequence[Scorecard]) -> dict[str, Any]:
     """How many calls go to a person, and how right what is above and below the line is."""
-    reasons = Counter(reason.partition(":")[0] for card in cards for reason in card.review.reasons)
     judged = [
         (each.confidence, each.outcome.value == call.outcomes[each.behavior])
         for call, card in zip(calls, cards, strict=True)
@@ -221,11 +192,10 @@ def _review(calls: Sequence[Call], cards: Sequence[Scorecard]) -> dict[str, Any]
         if each.behavior in call.outcomes
     ]
     return {
-        "share_of_calls": _share(sum(card.review.needed for card in cards), len(cards)),
-        "reasons": dict(reasons.most_common()),
+        **review(cards),
         "right_by_confidence": {
             f"{low:.1f} to {high:.1f}": [
-                _share(sum(right for _, right in mine), len(mine)),
+                share(sum(right for _, right in mine), len(mine)),
                 len(mine),
             ]
             for low, high in (
@@ -239,10 +209,6 @@ def _review(calls: Sequence[Call], cards: Sequence[Scorecard]) -> dict[str, Any]
             if (mine := [e for e in judged if low <= e[0] < high or e[0] == high == 1.0])
         },
     }
-
-
-def _share(part: float, whole: int) -> float | None:
-    return round(part / whole, 4) if whole else None
 
 
 if __name__ == "__main__":

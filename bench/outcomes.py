@@ -20,31 +20,24 @@ from typing import Any
 import yaml
 
 from bench.fairness import Remembering
+from bench.judged import Conversation, agreement, conversation, mistake, review, share
 from callscope.conversation.talk import measure
-from callscope.dialogue import build
 from callscope.models import ModelStore
 from callscope.pipeline import RubricSource
 from callscope.record import from_json
 from callscope.types import (
     BehaviorScore,
-    ChannelLayout,
-    ChannelReport,
-    Diarization,
     DisclosureStatus,
-    Metrics,
-    ModelInfo,
     Outcome,
     Role,
     Scorecard,
     Span,
-    Transcript,
     Turn,
     Utterance,
     Word,
 )
 from services.score.engine import ScoreEngine
 from services.score.library import RubricLibrary
-from training import metrics as measures
 
 SEED = 7
 WORD_ERRORS = 0.10
@@ -60,11 +53,8 @@ GRADED = {"good": "delivered", "middling": "partial", "poor": "missed"}
 # The writer's labels of whole calls, and the behaviors that they answer to.
 LABELED = {"active_listening": "listening", "rapport": "empathy_overall"}
 GIVEN = {"verbatim": 1.0, "partial": 0.5, "missing": 0.0}
-SHOWN = ("delivered", "partial")
 # Asking who calls is an identity check, and real agents do it in their first turn.
 REALLY_SAID = frozenset({"identity"})
-
-Conversation = tuple[tuple[Utterance, ...], Metrics]
 
 
 @dataclass(frozen=True)
@@ -117,21 +107,8 @@ def _call(path: Path) -> Call:
         Turn(f"channel_{each['channel']}", each["start"], each["end"], each["channel"])
         for each in truth["turns"]
     ]
-    transcript = Transcript(
-        truth["duration_s"],
-        "en",
-        1.0,
-        tuple(sorted(words, key=lambda word: (word.start, word.channel))),
-        (),
-        ModelInfo("transcribe", "truth", ""),
-    )
-    diarization = Diarization(
-        ChannelLayout.TWO_PARTY,
-        tuple(sorted(turns, key=lambda turn: turn.start)),
-        (ChannelReport(0, -20.0), ChannelReport(1, -20.0)),
-    )
-    made = build(transcript, diarization, truth["duration_s"], agent_channel=0)
-    return Call(path.parent.name, truth, (made.utterances, made.metrics))
+    made = conversation(words, turns, truth["duration_s"])
+    return Call(path.parent.name, truth, made)
 
 
 def _misheard(calls: Sequence[Call], seed: int) -> Iterator[Call]:
@@ -182,7 +159,7 @@ def _figures(calls: Sequence[Call], engine: ScoreEngine) -> dict[str, Any]:
         "disclosures": _disclosures(calls, cards),
         "behaviors": _behaviors(calls, cards),
         "quotes_not_in_transcript": sum(map(_unfounded, calls, cards)),
-        "review": _review(cards),
+        "review": review(cards),
     }
 
 
@@ -202,13 +179,13 @@ def _disclosures(calls: Sequence[Call], cards: Sequence[Scorecard]) -> dict[str,
                 found += expected[name] != "missing" and status in ("delivered", "partial")
                 claimed += expected[name] == "missing" and status in ("delivered", "partial")
                 if status != expected[name]:
-                    wrong[f"{call.name} {name}: {expected[name]} judged {status}"] += 1
+                    wrong[mistake(f"{call.name} {name}", expected[name], status)] += 1
             elif result.status is not DisclosureStatus.NOT_REQUIRED and name not in REALLY_SAID:
                 uncalled[f"{call.name} {name}: {status}"] += 1
     return {
         "expected": right + sum(wrong.values()),
-        "status_right": _share(right, right + sum(wrong.values())),
-        "recall": _share(found, said),
+        "status_right": share(right, right + sum(wrong.values())),
+        "recall": share(found, said),
         "claimed_though_missing": claimed,
         "wrong": dict(wrong),
         "not_expected": dict(uncalled),
@@ -231,7 +208,7 @@ def _behaviors(calls: Sequence[Call], cards: Sequence[Scorecard]) -> dict[str, A
         for call, card in zip(calls, scored, strict=True)
     ]
     return {
-        "empathy_opening_right": _share(sum(a == b for a, b in early), len(early)),
+        "empathy_opening_right": share(sum(a == b for a, b in early), len(early)),
         "outcomes": _outcomes(calls, scored),
         "concordance": {
             name: _concordance(
@@ -259,12 +236,10 @@ def _outcomes(
             (_expected(name, call, rated), card[name].outcome.value)
             for call, card in zip(calls, scored, strict=True)
         ]
-        f1 = measures.f1([a in SHOWN for a, _ in pairs], [b in SHOWN for _, b in pairs])
         figures[name] = {
-            **{key: round(value, 3) for key, value in f1.items()},
-            "exact": _share(sum(a == b for a, b in pairs), len(pairs)),
+            **agreement(pairs),
             "wrong": [
-                f"{call.name}: {expected} judged {found}"
+                mistake(call.name, expected, found)
                 for call, (expected, found) in zip(calls, pairs, strict=True)
                 if expected != found
             ],
@@ -295,7 +270,7 @@ def _concordance(grades: Sequence[int], scores: Sequence[float | None]) -> float
     """Share of pairs with different labels whose scores are in that order; ties count half."""
     known = [(g, s) for g, s in zip(grades, scores, strict=True) if s is not None]
     pairs = [(b - a) * (y - x) for a, x in known for b, y in known if a < b]
-    return _share(sum(0.5 * (p == 0) + (p > 0) for p in pairs), len(pairs))
+    return share(sum(0.5 * (p == 0) + (p > 0) for p in pairs), len(pairs))
 
 
 def _unfounded(call: Call, card: Scorecard) -> int:
@@ -314,14 +289,6 @@ def _unfounded(call: Call, card: Scorecard) -> int:
     )
 
 
-def _review(cards: Sequence[Scorecard]) -> dict[str, Any]:
-    reasons = Counter(reason.partition(":")[0] for card in cards for reason in card.review.reasons)
-    return {
-        "share_of_calls": _share(sum(card.review.needed for card in cards), len(cards)),
-        "reasons": dict(reasons.most_common()),
-    }
-
-
 def _statements(file: str, engine: ScoreEngine) -> dict[str, Any]:
     """The statements of a file, each in each of its contexts."""
     told = yaml.safe_load(Path(__file__).with_name(f"{file}.yaml").read_text(encoding="utf-8"))
@@ -337,7 +304,7 @@ def _statements(file: str, engine: ScoreEngine) -> dict[str, Any]:
                     wrong.append(f"{name}: {expected} judged {status}: {' / '.join(lines)}")
     return {
         "cases": right + len(wrong),
-        "status_right": _share(right, right + len(wrong)),
+        "status_right": share(right, right + len(wrong)),
         "wrong": wrong,
     }
 
@@ -362,7 +329,7 @@ def _false_alarms(folder: Path, turns: int, engine: ScoreEngine) -> dict[str, An
             if each.disclosure not in REALLY_SAID
             and each.status in (DisclosureStatus.DELIVERED, DisclosureStatus.PARTIAL)
         ]
-    return {"turns": turns, "per_1000": _share(1000 * len(alarms), turns), "alarms": alarms}
+    return {"turns": turns, "per_1000": share(1000 * len(alarms), turns), "alarms": alarms}
 
 
 def _told(lines: Sequence[str]) -> Conversation:
@@ -383,10 +350,6 @@ def _told(lines: Sequence[str]) -> Conversation:
             )
     speech = [(Span(each.start, each.end),) for each in utterances]
     return tuple(utterances), measure(utterances, speech, at, ())
-
-
-def _share(part: float, whole: int) -> float | None:
-    return round(part / whole, 4) if whole else None
 
 
 if __name__ == "__main__":
