@@ -125,7 +125,7 @@ class Network(nn.Module):
 
 
 class _Layer(Layer):
-    """Attends by plain products.
+    """Attends by plain products, in a table of batches of like lengths rather than in shared rows.
 
     The gradient of the fused kernel takes eight times as long in 16 bits where heads are small.
     """

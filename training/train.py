@@ -4,10 +4,9 @@
 
 For benchmarks alone: what ships is fitted by `training.heads`. Two networks, one begun from the
 encoder as published and one from its branch tuned to acts, decide together with a linear layer over
-n-grams and acts. What was reached is kept in
-`build/training/TASK-SEED`, and all of it in `TASK-SEED.pt`; when the minutes are over, the same
-command goes on from there. Rows that are held out are left out, unless `--all` says that another
-file will test it.
+n-grams and acts. What was reached is kept in `build/training/TASK-SEED`, and all of it in
+`TASK-SEED.pt`; when the minutes are over, the same command goes on from there. Rows that are held
+out are left out, unless `--all` says that another file will test it.
 """
 
 import argparse

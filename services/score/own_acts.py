@@ -48,7 +48,7 @@ PROVEN = 30
 """Sentences for an act from which it is no longer on trial; fewer leave its precision open."""
 
 SUFFIX = ".heads.safetensors"  # of the file that `callscope rubric learn` writes
-RECIPE = 2  # raised when the same sentences would give another head
+RECIPE = 1  # raised when the same sentences would give another head
 FOLDS = 40  # at most; up to so many sentences each is left out alone
 SHARED = 2  # sentences in which an n-gram must be, to be looked at
 EMBEDDING_SCALE, HAND_SCALE, NGRAM_SCALE = 4.0, 1.0, 1.5

@@ -41,6 +41,9 @@ class Vectors(Protocol):
     def matrix(self, texts: Sequence[str]) -> Floats:
         """(texts, dimensions)."""
 
+    def closeness(self, texts: Sequence[str], vectors: Floats) -> Floats:
+        """How near each of the vectors comes to the nearest of the texts."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taught:
@@ -103,9 +106,7 @@ def _others(rubric: Rubric, event: Event, wordings: Vectors) -> list[str]:
     ]
     mine = {*event.wordings, *event.unlike}
     texts = [text for text in dict.fromkeys(texts) if text not in mine]
-    if not texts:
-        return []
-    closest = (wordings.matrix(texts) @ wordings.matrix(event.wordings).T).max(axis=1)
+    closest = wordings.closeness(event.wordings, wordings.matrix(texts))
     return [text for text, near in zip(texts, closest, strict=True) if near < SAME]
 
 
