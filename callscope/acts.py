@@ -6,7 +6,7 @@ The value is the name used in YAML, in evidence labels and in training files.
 
 from enum import StrEnum
 
-__all__ = ["AgentAct", "CustomerAct"]
+__all__ = ["AgentAct", "Cue", "CustomerAct"]
 
 
 class AgentAct(StrEnum):
@@ -32,6 +32,8 @@ class AgentAct(StrEnum):
     NEXT_STEPS = "next_steps"  # says what the company does next, or by when
     CONFIRM_RESOLVED = "confirm_resolved"  # asks whether it is solved, or what else is open
     RECAP = "recap"  # sums up what was done or agreed
+    ACTION_TAKEN = "action_taken"  # says what is done for the customer: "that's cancelled now"
+    INFORMATION = "information"  # gives the answer or the instruction that the customer needs
     DISMISSIVE = "dismissive"  # brushes the concern aside or sends the customer away
     BLAMING = "blaming"  # says or hints that it is the customer's fault
 
@@ -43,3 +45,31 @@ class CustomerAct(StrEnum):
     PROBLEM = "problem"  # something went wrong, or does not work, or is owed
     QUESTION = "question"  # asks the agent something
     VULNERABILITY = "vulnerability"  # illness, loss, hardship, age, a dependant at risk
+
+
+class Cue(StrEnum):
+    """What a disclosure is made of, or hangs on, as it is told in any words.
+
+    An element or an event of a rubric names one. The first thirteen are an agent's; the last three
+    customers tell of as well.
+    """
+
+    RECORDING_NOTICE = "recording_notice"  # the call is recorded or monitored
+    RECORDING_PURPOSE = "recording_purpose"  # what it is recorded for
+    NAME_ASKED = "name_asked"  # asks or checks who the customer is
+    PROOF_ASKED = "proof_asked"  # asks or checks something else that identifies them
+    COLLECTION_ATTEMPT = "collection_attempt"  # this is an attempt to collect a debt
+    INFORMATION_USE = "information_use"  # what is said will be used for that
+    COLLECTOR_NAMED = "collector_named"  # the caller is a debt collector
+    CHARGE_CONSENT = "charge_consent"  # asks permission for a charge, or says what grants it
+    CHARGE_AMOUNT = "charge_amount"  # names what is charged
+    CANCELLATION_RIGHT = "cancellation_right"  # what is agreed may be cancelled
+    CANCELLATION_PERIOD = "cancellation_period"  # by when
+    INTEREST_RATE = "interest_rate"  # of a loan or a card
+    RATE_KIND = "rate_kind"  # fixed, variable, or as the credit check goes
+    DEBT_RAISED = "debt_raised"  # speaks of money that the customer is behind with
+    CONTRACT_MADE = "contract_made"  # makes a contract, subscription or plan now
+    CREDIT_OFFERED = "credit_offered"  # offers a loan, a credit card or financing
+    OWN_BUSINESS = "own_business"  # the customer's own account, order, policy ... is dealt with
+    CARD_PAYMENT = "card_payment"  # a card payment is asked for, offered or made now
+    FRAUD = "fraud"  # somebody else used the customer's account or card

@@ -19,7 +19,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from callscope import rubric_checks, strict_yaml
-from callscope.acts import CustomerAct
+from callscope.acts import Cue, CustomerAct
 from callscope.errors import InvalidRubric
 from callscope.strict_yaml import Document, Path, Problem
 from callscope.types import RubricRef
@@ -175,7 +175,8 @@ class Event:
 
     It is heard where a sentence means the same as one of `wordings`, or once `at_least` of
     `words` have been said by then, in any sentences. `unlike` are sentences that come near without
-    telling of it: ten of each and more teach what the wordings have in common.
+    telling of it: ten of each and more teach what the wordings have in common. `cues` are what
+    the service has learned to hear in any words.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -187,6 +188,7 @@ class Event:
     unlike: Wordings = ()
     words: Wordings = ()
     at_least: Annotated[int, Field(ge=1, le=20)] = 1
+    cues: tuple[Cue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,7 @@ class Element:
     tells this element from a sentence that merely sounds like it. `unlike` are such sentences: a
     passage that is nearer to one of them than to every wording does not count. `only_with` names
     an element without which this one means nothing: it counts only close to where that was said.
+    `cue` is what the service has learned to hear in any words; nothing need be mentioned for it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -206,6 +209,7 @@ class Element:
     mentions: Annotated[tuple[Wording, ...], Field(max_length=8)] = ()
     unlike: Wordings = ()
     only_with: Id | None = None
+    cue: Cue | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,22 @@ what an agent might say to that, each with the codes of its acts, `-` for none:
     >RE I've waited in all day and nobody came.
     ea I'm so sorry, a whole day of your time.
 
-`?` in place of codes says that nobody has labeled it. `training/acts/*.yaml` are lists of examples
+`?` in place of codes says that nobody has labeled it. Files that begin with `# complete` tell of
+cues as well, which follow the codes: `c/nam,prf Your name and postcode?`. In the others a sentence
+lacks a cue if it has none of the words without which nobody gives it; else that is not decided.
+`training/acts/*.yaml` are lists of examples
 for and against one act each, where most other acts are undecided: see `training.examples`.
 """
 
 import hashlib
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from callscope.acts import AgentAct, CustomerAct
+from callscope.acts import AgentAct, Cue, CustomerAct
 from training import examples
 
 __all__ = [
@@ -58,6 +62,8 @@ AGENT_CODES = {
     "s": AgentAct.RECAP,
     "D": AgentAct.DISMISSIVE,
     "B": AgentAct.BLAMING,
+    "A": AgentAct.ACTION_TAKEN,
+    "I": AgentAct.INFORMATION,
 }
 CUSTOMER_CODES = {
     "E": CustomerAct.EMOTION,
@@ -65,13 +71,86 @@ CUSTOMER_CODES = {
     "Q": CustomerAct.QUESTION,
     "V": CustomerAct.VULNERABILITY,
 }
+CUE_CODES = {
+    "rec": Cue.RECORDING_NOTICE,
+    "why": Cue.RECORDING_PURPOSE,
+    "nam": Cue.NAME_ASKED,
+    "prf": Cue.PROOF_ASKED,
+    "att": Cue.COLLECTION_ATTEMPT,
+    "use": Cue.INFORMATION_USE,
+    "col": Cue.COLLECTOR_NAMED,
+    "aut": Cue.CHARGE_CONSENT,
+    "amt": Cue.CHARGE_AMOUNT,
+    "can": Cue.CANCELLATION_RIGHT,
+    "per": Cue.CANCELLATION_PERIOD,
+    "apr": Cue.INTEREST_RATE,
+    "var": Cue.RATE_KIND,
+    "deb": Cue.DEBT_RAISED,
+    "con": Cue.CONTRACT_MADE,
+    "crd": Cue.CREDIT_OFFERED,
+    "acc": Cue.OWN_BUSINESS,
+    "pay": Cue.CARD_PAYMENT,
+    "fra": Cue.FRAUD,
+}
+BY_ANYONE = ("acc", "pay", "fra")
+COMPLETE = "# complete"
+LATER = frozenset({AgentAct.ACTION_TAKEN, AgentAct.INFORMATION})
+"""Acts that only complete files decide."""
+
+# Without any of these words nobody gives the cue.
+NEEDED: Mapping[str, re.Pattern[str]] = {
+    cue: re.compile(rf"\b(?:{words})", re.IGNORECASE)
+    for cue, words in {
+        Cue.RECORDING_NOTICE: "record|monitor|tap(?:e|ing)|listen|log",
+        Cue.RECORDING_PURPOSE: (
+            "record|monitor|tap(?:e|ing)|quality|train|check|case|improve|coach"
+        ),
+        Cue.NAME_ASKED: "name|surname|who|speak|talking|mr|mrs|ms|miss|you are|call",
+        Cue.PROOF_ASKED: (
+            "number|date|birth|born|address|post|zip|code|account|digits|password|word|reference"
+            "|email|e-mail|policy|plate|registration|confirm|verify|security|details|street|phone"
+        ),
+        Cue.COLLECTION_ATTEMPT: "debt|collect|owe|owed|recover",
+        Cue.INFORMATION_USE: "use|used|information|anything|whatever|what you",
+        Cue.COLLECTOR_NAMED: "collect|agency|debt|recover",
+        Cue.CHARGE_CONSENT: "card|charge|pay|authori|permission|consent|ok|happy|alright|agree",
+        Cue.CHARGE_AMOUNT: "card|charge|pay|dollar|pound|quid|euro|cent|total|amount|[$]|\\d",
+        Cue.CANCELLATION_RIGHT: "cancel|mind|withdraw|back out|out of it|heart|undo|stop",
+        Cue.CANCELLATION_PERIOD: "day|week|fortnight|month|hour|year|anytime|any time",
+        Cue.INTEREST_RATE: "interest|apr|rate|percent|%",
+        Cue.RATE_KIND: "rate|interest|apr|percent|fix|vari|credit|approv",
+        Cue.DEBT_RAISED: "debt|ow(?:e|ing)|overdue|due|behind|arrears|balance|outstanding|pay|miss",
+        Cue.CONTRACT_MADE: (
+            "contract|sign|plan|member|subscri|cover|enrol|agree|ahead|start|set|switch|approved|down"
+            "|join|in|order"
+        ),
+        Cue.CREDIT_OFFERED: "loan|credit|card|financ|borrow|lend|instal|monthly",
+        Cue.CARD_PAYMENT: "card|pay|paid|visa|master|amex|debit|charge|digits|expir|code",
+        Cue.FRAUD: (
+            "fraud|scam|stole|hack|card|account|transaction|payment|charge|money|password|code"
+            "|identity|somebody|someone|bank|spent|bought"
+        ),
+    }.items()
+}
 IMPLIED: Mapping[str, str] = {
     AgentAct.COMPLEX_REFLECTION: AgentAct.REFLECTION,
     AgentAct.FOLLOW_UP: AgentAct.DISCOVERY_QUESTION,
 }
 
-ACTS: tuple[str, ...] = (*map(str, AGENT_CODES.values()), *map(str, CUSTOMER_CODES.values()))
-"""Every act that is learned, the agent's first. Name use is found by a rule instead."""
+ACTS: tuple[str, ...] = (
+    *map(str, AGENT_CODES.values()),
+    *map(str, CUSTOMER_CODES.values()),
+    *map(str, CUE_CODES.values()),
+)
+"""All that is learned. Name use is found by a rule instead."""
+
+PLACES: Mapping[str, tuple[int, ...]] = {
+    "agent": tuple(ACTS.index(act) for act in (*AGENT_CODES.values(), *CUE_CODES.values())),
+    "customer": tuple(
+        ACTS.index(act) for act in (*CUSTOMER_CODES.values(), *map(CUE_CODES.get, BY_ANYONE))
+    ),
+}
+"""Which of `ACTS` each speaker's sentences may show."""
 
 PARTS = 20  # of these, three test and three calibrate
 UNKNOWN = "?"
@@ -101,7 +180,7 @@ class Item:
     @property
     def by_agent(self) -> bool:
         """Whether an agent says it."""
-        return any(not math.isnan(label) for label in self.labels[: len(AGENT_CODES)])
+        return not all(map(math.isnan, self.labels[: len(AGENT_CODES)]))
 
 
 def load(folder: Path = FOLDER) -> tuple[Item, ...]:
@@ -117,7 +196,7 @@ def parse(text: str, source: str) -> Iterator[Item]:
     Raises:
         ValueError: a line cannot be read; it is quoted.
     """
-    customer = ""
+    customer, complete = "", text.startswith(COMPLETE)
     for line in text.splitlines():
         if not line or line.startswith("#"):
             continue
@@ -125,9 +204,9 @@ def parse(text: str, source: str) -> Iterator[Item]:
         if line.startswith(">"):
             customer = said
             if said and codes != UNKNOWN:
-                yield Item(said, "", _decided(codes, CUSTOMER_CODES, line), source)
+                yield Item(said, "", _labels("customer", codes, said, complete), source)
         elif said:
-            yield Item(said, customer, _decided(codes, AGENT_CODES, line), source)
+            yield Item(said, customer, _labels("agent", codes, said, complete), source)
         else:
             raise ValueError(f"no text after the codes: {line!r}")
 
@@ -149,14 +228,29 @@ def digest(folder: Path = FOLDER) -> str:
     return sha.hexdigest()
 
 
-def _decided(codes: str, known: Mapping[str, str], line: str) -> tuple[float, ...]:
-    unknown = set(codes) - set(known) - {"-"}
-    if unknown or not codes:
-        raise ValueError(f"unknown codes {''.join(sorted(unknown))!r} in {line!r}")
-    shown = {known[code] for code in codes if code != "-"}
+def _labels(speaker: str, codes: str, said: str, complete: bool) -> tuple[float, ...]:
+    """A sentence's labels: 1 for what its codes name, NaN for what they leave open, else 0."""
+    acts, _, cues = codes.partition("/")
+    known = AGENT_CODES if speaker == "agent" else CUSTOMER_CODES
+    tellable = CUE_CODES if speaker == "agent" else {code: CUE_CODES[code] for code in BY_ANYONE}
+    named = {*acts} - {"-"}, {*cues.split(",")} - {""}
+    unknown = (named[0] - {*known}) | (named[1] - {*tellable})
+    if unknown or not acts:
+        raise ValueError(f"unknown codes {' '.join(sorted(unknown))!r} in {f'{codes} {said}'!r}")
+    shown = {str(known[code]) for code in named[0]} | {str(tellable[code]) for code in named[1]}
     shown |= {IMPLIED[act] for act in shown if act in IMPLIED}
-    mine = set(map(str, known.values()))
-    return tuple(float(act in shown) if act in mine else math.nan for act in ACTS)
+    mine = {ACTS[place] for place in PLACES[speaker]}
+    return tuple(
+        math.nan if act not in mine or not (complete or _told(act, said)) else float(act in shown)
+        for act in ACTS
+    )
+
+
+def _told(act: str, said: str) -> bool:
+    """Whether a line that names no cues decides an act, or that a cue is not there."""
+    if act in set(Cue):
+        return act in NEEDED and NEEDED[act].search(said) is None
+    return act not in LATER
 
 
 def _listed() -> Iterator[Item]:

@@ -26,7 +26,7 @@ from callscope.models import ModelStore
 from services.score.heads import SHIPPED
 from services.score.reading import FOUND
 from training import corpus, field, loop, metrics, train
-from training.corpus import ACTS, AGENT_CODES, Item, Part
+from training.corpus import ACTS, Item, Part
 from training.examples import bare
 from training.finder import ActFinder
 from training.states import Lower, Pair
@@ -129,11 +129,11 @@ def _each_act(finder: ActFinder, items: Sequence[Item], change: Callable[[str], 
         mine = known[:, place]
         if (labels[mine, place] == 1).any():
             figures[act] = _measures(labels[mine, place] == 1, found[mine, place])
-    agent = known[:, : len(AGENT_CODES)].all(axis=1)
     for name, acts in GROUPS.items():
         places = [ACTS.index(act) for act in acts]
-        truth = (labels[agent][:, places] == 1).any(axis=1)
-        figures[name] = _measures(truth, found[agent][:, places].max(axis=1))
+        mine = known[:, places].all(axis=1)
+        truth = (labels[mine][:, places] == 1).any(axis=1)
+        figures[name] = _measures(truth, found[mine][:, places].max(axis=1))
     figures["all"] = _measures(labels[known] == 1, found[known])
     return figures
 

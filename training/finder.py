@@ -14,7 +14,7 @@ from services.score.heads import SHIPPED, Heads, Said
 from services.score.reading import settled
 from services.score.sentences import split_text
 from training.corpus import ACTS
-from training.heads import SPEAKERS, customers
+from training.heads import customers
 from training.states import Pair
 
 __all__ = ["ActFinder"]
@@ -44,17 +44,15 @@ class ActFinder:
         said = [pair.before for pair, each in zip(pairs, parts, strict=True) for _ in each]
         both = self.encoder.encode_both(texts, self.branch, lambda _: None)
         nobody = [""] * len(texts)  # before a customer's own sentences
-        found = [
-            self.heads.groups[speaker].probabilities(
-                Said.after(texts, *both, customers(self.encoder, before))
-            )
-            for speaker, before in zip(SPEAKERS, (said, nobody), strict=True)
-        ]
-        rows = [
-            settled(dict(zip(ACTS, map(float, row), strict=True)), text)
-            for row, text in zip(np.hstack(found), texts, strict=True)
-        ]
-        values = np.array([[row[act] for act in ACTS] for row in rows]).reshape(
+        rows: list[dict[str, float]] = [{} for _ in texts]
+        # A cue that both tell of is an agent's, who comes last.
+        for speaker, before in (("customer", nobody), ("agent", said)):
+            group = self.heads.groups[speaker]
+            found = group.probabilities(Said.after(texts, *both, customers(self.encoder, before)))
+            for row, each in zip(rows, found, strict=True):
+                row |= zip(group.acts, map(float, each), strict=True)
+        settled_rows = [settled(row, text) for row, text in zip(rows, texts, strict=True)]
+        values = np.array([[row[act] for act in ACTS] for row in settled_rows]).reshape(
             len(rows), len(ACTS)
         )
         ends = np.cumsum([len(each) for each in parts])

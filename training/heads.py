@@ -28,7 +28,7 @@ import numpy.typing as npt
 import torch
 from safetensors.numpy import save
 
-from callscope.acts import AgentAct
+from callscope.acts import AgentAct, Cue
 from callscope.models import ModelStore
 from services.score import features
 from services.score.branch import changes
@@ -36,7 +36,7 @@ from services.score.encoder import Encoder
 from services.score.heads import BRANCH, SHIPPED, Customer, Said, Speaker
 from services.score.sentences import split_text
 from training import corpus, tuning
-from training.corpus import AGENT_CODES, Item, Part
+from training.corpus import Item, Part
 from training.examples import bare
 from training.tuning import Lines, Network, Places
 
@@ -54,8 +54,9 @@ STRENGTH = 1.0  # inverse of the L2 penalty
 EMBEDDING_SCALE, HAND_SCALE, NGRAM_SCALE = 4.0, 1.0, 1.5
 PLAIN = 0.4  # how much the regression's logit counts beside the tuned layers'; found likewise
 PLATEAU = 0.02  # how far below the best F1 a cut is as good
-# Acts that cost an agent points are decided for precision.
-ACCUSING, CAUTION = frozenset({AgentAct.DISMISSIVE, AgentAct.BLAMING}), 0.5
+# What costs an agent points, or is listened for in every sentence though it hardly ever comes, is
+# decided for precision.
+CAREFUL, CAUTION = frozenset({AgentAct.DISMISSIVE, AgentAct.BLAMING, *Cue}), 0.5
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -165,7 +166,7 @@ def _show(speaker: Speaker, figures: Figures) -> None:
 
 def prepare(speaker: Speaker, encoder: Encoder) -> Data:
     """The features and labels of one speaker's items, each as written and bare."""
-    columns = slice(None, len(AGENT_CODES)) if speaker == "agent" else slice(len(AGENT_CODES), None)
+    columns = corpus.PLACES[speaker]
     items = [
         item
         for item in corpus.load()
@@ -182,9 +183,9 @@ def prepare(speaker: Speaker, encoder: Encoder) -> Data:
     rows = features.matrix(vectors, texts, said.contexts, vocabulary).astype(np.float64)
     width = encoder.dimensions + features.HAND_FEATURES
     hand = rows[:, encoder.dimensions : width].astype(np.float32)
-    labels = np.array([pair.labels[columns] for pair in pairs])
+    labels = np.array([pair.labels for pair in pairs])[:, columns]
     return Data(
-        corpus.ACTS[columns],
+        tuple(corpus.ACTS[place] for place in columns),
         vocabulary,
         rows[:, :width],
         rows[:, width:],
@@ -319,7 +320,7 @@ def calibrate(logits: Array, data: Data) -> tuple[Array, Array, Figures]:
     for place, act in enumerate(data.acts):
         known = ~np.isnan(data.labels[:, place])
         truth, values = data.labels[known, place] == 1, logits[known, place]
-        beta = CAUTION if act in ACCUSING else 1.0
+        beta = CAUTION if act in CAREFUL else 1.0
         shift = _cut(truth, values, beta)
         shifts.append(shift)
         slopes.append(_slope(truth, values - shift))

@@ -19,19 +19,15 @@ from callscope.types import (
 from services.score.delivery import Delivery, Setting, delivery
 from services.score.events import Hearing
 from services.score.evidence import clock, in_order, listed, quote, quote_words
-from services.score.passages import CLEAR, Passage, PassageFinder, Wanted
+from services.score.passages import CLEAR, GIVEN, Passage, PassageFinder, Wanted, likelihood
 
-__all__ = ["GIVEN", "check_disclosures"]
-
-GIVEN = 0.60
-"""Match from which an element counts as said; measured: recall .95, no false alarm in 1,600."""
+__all__ = ["check_disclosures"]
 
 Passages = tuple[Passage | None, ...]
 Place = tuple[int, int]
 """Of a disclosure in the rubric, and of an element in the disclosure."""
 
 NEARLY = 0.50  # a match that is worth a closer look
-STEEPNESS = 20.0  # of the probability that an element was said, around GIVEN
 CLOSE = 20.0  # seconds between an element and the one it counts only with
 NOT_SAID = 0.01  # probability of an element of which nothing was found
 
@@ -205,10 +201,8 @@ def _status(check: _Check, missing: Sequence[Element]) -> DisclosureStatus:
 
 
 def _probability(passage: Passage | None) -> float:
-    """That an element was said, from its best match."""
-    if passage is None:
-        return NOT_SAID
-    return 1 / (1 + math.exp(-STEEPNESS * (passage.match - GIVEN)))
+    """That an element was said."""
+    return NOT_SAID if passage is None else likelihood(passage.match)
 
 
 def _confidence(check: _Check, status: DisclosureStatus) -> float:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from callscope.rubric import Event, Rubric
 from callscope.types import Role, Word
 from services.score import lexicon
+from services.score.cues import moved
 from services.score.encoder import Encoder
 from services.score.features import tokens
 from services.score.misheard import Heard as HeardWord
@@ -36,6 +37,10 @@ PROMISING = 0.45  # closeness of a sentence in which windows are tried
 NEAREST = 2  # of how many such sentences
 STRICTER = 0.05  # what a window must be closer than a sentence, since there are many
 DOUBTED = 0.75  # what its probability counts, where the event was learned
+TOGETHER = 3  # sentences that tell of an event by its cues
+# How likely they must make it, or where wordings or words tell of it too (from TIPPING);
+# a wording that is SURE needs no cue. Of 141 labeled calls 24 events were heard, or not, wrongly.
+TOLD, HINTED, TIPPING, SURE = 0.85, 0.5, 0.6, 0.65
 LISTED = 0.95  # probability of an event whose words are said
 LONG = 5  # letters from which a word may be misheard and still known
 
@@ -74,7 +79,12 @@ def hear(rubric: Rubric, reading: Reading, wordings: Wordings, encoder: Encoder)
     chances: dict[str, float] = {}
     lines = _Lines(reading)
     for event in rubric.events:
-        found = [*_by_meaning(event, lines, wordings), *_by_words(event, lines)]
+        meant, listed = _by_meaning(event, lines, wordings), _by_words(event, lines)
+        if event.cues:
+            sure = [each for each in meant if each.probability >= SURE]
+            found = [*_by_cues(event, lines, [*meant, *listed]), *sure]
+        else:
+            found = [*meant, *listed]
         _keep(event, found, heard, chances)
     events = _in_question(rubric, heard)
     inside = _inside(rubric, events, lines, wordings, encoder)
@@ -126,13 +136,33 @@ def _keep(
 
 
 def _in_question(rubric: Rubric, heard: Mapping[str, Heard]) -> list[Event]:
-    """The events that were not heard, and without which a disclosure is not required."""
+    """The events that were not heard, and without which a disclosure is not required.
+
+    Cues are heard in the middle of long sentences without windows.
+    """
     lacking = [
         [each for each in disclosure.required_when if each not in heard]
         for disclosure in rubric.disclosures
     ]
     alone = {each[0] for each in lacking if len(each) == 1}
-    return [event for event in rubric.events if event.id in alone]
+    return [event for event in rubric.events if event.id in alone and not event.cues]
+
+
+def _by_cues(event: Event, lines: _Lines, otherwise: Sequence[Heard]) -> list[Heard]:
+    """Where the event is first heard by its cues, if somebody speaks who may tell of it.
+
+    The likeliest sentences speak together, and what is heard `otherwise` tips the scale.
+    """
+    findings = [lines.findings[row] for row in lines.of(event)]
+    found = [(each.best(event.cues)[1], each) for each in findings]
+    if not found:
+        return []
+    likeliest = sorted(found, key=lambda each: -each[0])[:TOGETHER]
+    told = 1 - math.prod(1 - probability for probability, _ in likeliest)
+    tipped = any(each.probability >= TIPPING for each in otherwise)
+    probability = round(moved(told, HINTED if tipped else TOLD), 4)
+    clear = [each for likely, each in found if likely >= SAID]
+    return [Heard(event, clear[0] if clear else likeliest[0][1], probability)]
 
 
 def _by_meaning(event: Event, lines: _Lines, wordings: Wordings) -> list[Heard]:

@@ -11,6 +11,7 @@ from services.score.evidence import Grounds, quote
 from services.score.explanation import explain, trial_note
 from services.score.points import (
     Part,
+    calibrated,
     combine,
     metric_points,
     outcome_of,
@@ -86,7 +87,7 @@ def judge(behavior: Behavior, case: Case) -> BehaviorScore:
         title=behavior.title,
         outcome=outcome,
         score=score,
-        confidence=round(likely, 4),
+        confidence=round(calibrated(likely), 4),
         weight=behavior.weight,
         evidence=grounds.evidence,
         explanation=explain(behavior, grounds, case.metrics, score)

@@ -7,6 +7,7 @@ are tried first, whose vectors are known; where none is clear, windows of 4, 7, 
 far fewer letters in common with the wordings than others.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,7 @@ from rapidfuzz import fuzz
 from callscope.pipeline import Progress
 from callscope.rubric import Element
 from callscope.types import Role, Span, Word
+from services.score.cues import moved
 from services.score.encoder import Encoder
 from services.score.features import tokens
 from services.score.mentions import mentions
@@ -28,7 +30,22 @@ from services.score.sentences import Sentence
 from services.score.vocabulary import Vocabulary
 from services.score.wordings import Wordings
 
-__all__ = ["CLEAR", "Passage", "PassageFinder", "Wanted"]
+__all__ = [
+    "CLEAR",
+    "GIVEN",
+    "Passage",
+    "PassageFinder",
+    "Wanted",
+    "as_match",
+    "likelihood",
+]
+
+GIVEN = 0.60
+"""Match from which an element counts as said; measured: recall .95, no false alarm in 1,600."""
+
+STEEPNESS = 20.0  # of the probability that an element was said, around GIVEN
+
+UNMENTIONED = 0.65  # the probability of a cue that counts as even where no mention bears it out
 
 CLEAR = 0.70
 """A match from which windows are not needed."""
@@ -115,15 +132,25 @@ class PassageFinder:
     def in_sentences(self, wanted: Wanted) -> Passage | None:
         """The sentence that matches best; None where none holds what must be mentioned."""
         element = wanted.element
-        alike, unlike = self._near(element.wordings), self._near(element.unlike)
         return _best(
-            self._passage(
-                self._sentences[row],
-                _match(_letters(element, self._texts[row]), alike[row], unlike[row]),
-            )
+            self._passage(self._sentences[row], match)
             for row in self._rows(wanted.near)
-            if mentions(element, self._texts[row], self._vocabulary)
+            for match in self._matches(element, row)
         )
+
+    def _matches(self, element: Element, row: int) -> Iterator[float]:
+        """How well a sentence matches, by its cue and by its words.
+
+        A cue is taken with more care where nothing is mentioned that should be.
+        """
+        text = self._texts[row]
+        mentioned = mentions(element, text, self._vocabulary)
+        if element.cue is not None:
+            told = self.reading.findings[row].probabilities.get(element.cue, 0.0)
+            yield as_match(told if mentioned else moved(told, UNMENTIONED))
+        if mentioned:
+            alike, unlike = self._near(element.wordings), self._near(element.unlike)
+            yield _match(_letters(element, text), alike[row], unlike[row])
 
     def in_windows(
         self, wanted: Sequence[Wanted], progress: Progress
@@ -230,6 +257,18 @@ class PassageFinder:
             if meaning >= PROMISING or letters >= SPELLED:
                 near.append((max(meaning, letters - CHANCE), row))
         return [row for _, row in sorted(near, reverse=True)[:NEAREST]]
+
+
+def likelihood(match: float) -> float:
+    """The probability that an element was said, from its best match."""
+    return 1 / (1 + math.exp(-STEEPNESS * (match - GIVEN)))
+
+
+def as_match(probability: float) -> float:
+    """The match of which an element is as likely."""
+    least = likelihood(0.0)
+    bounded = min(max(probability, least), likelihood(1.0))
+    return GIVEN + math.log(bounded / (1 - bounded)) / STEEPNESS
 
 
 def _cut(sentence: Sentence) -> Cut:

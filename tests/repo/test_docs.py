@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from callscope import rubric
-from callscope.acts import AgentAct, CustomerAct
+from callscope.acts import AgentAct, Cue, CustomerAct
 from callscope.errors import error_classes
 from callscope.types import Outcome
 from callscope.v1 import gateway_pb2
@@ -46,7 +46,7 @@ def test_the_rubric_shown_is_sound() -> None:
 
 def test_every_act_is_explained() -> None:
     explained = {row[0].strip("`") for row in table_rows("rubrics.md")}
-    assert set(AgentAct) <= explained
+    assert {*AgentAct, *Cue} <= explained
     assert [act for act in CustomerAct if f"`{act}`" not in text_of("rubrics.md")] == []
 
 

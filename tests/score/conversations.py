@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from callscope.types import Metrics, ParticipantMetrics, Role, Utterance, Word
+from callscope.pipeline import RubricSource
+from callscope.types import (
+    DisclosureResult,
+    Metrics,
+    ParticipantMetrics,
+    Role,
+    Utterance,
+    Word,
+)
+from services.score.engine import ScoreEngine
 from services.score.reading import Finding, Reading
 from services.score.sentences import split
 
@@ -60,3 +69,11 @@ def reading(utterances: Sequence[Utterance], found: Mapping[int, Mapping[str, fl
         tuple(Finding(each, found.get(place, {})) for place, each in enumerate(sentences)),
         np.zeros((len(sentences), 1), dtype=np.float32),
     )
+
+
+def disclosed(
+    engine: ScoreEngine, name: str, lines: Sequence[Line], rubric: str = "general"
+) -> DisclosureResult:
+    """What a shipped rubric says of one disclosure in a conversation."""
+    card = engine.score(conversation(lines), talk(), RubricSource(name=rubric), lambda _: None)
+    return next(each for each in card.disclosures if each.disclosure == name)

@@ -17,7 +17,7 @@ from callscope.types import (
 )
 from services.score.engine import ScoreEngine
 from services.score.library import RubricLibrary
-from tests.score.conversations import Line, conversation, talk
+from tests.score.conversations import Line, conversation, disclosed, talk
 
 MIRANDA = (
     "This is an attempt to collect a debt, and any information obtained will be used for that"
@@ -26,15 +26,10 @@ MIRANDA = (
 OWING: Line = ("agent", "I'm calling about the four hundred dollars you owe.")
 
 
-def result(
-    engine: ScoreEngine, name: str, lines: Sequence[Line], rubric: str = "general"
-) -> DisclosureResult:
-    card = engine.score(conversation(lines), talk(), RubricSource(name=rubric), lambda _: None)
-    return next(each for each in card.disclosures if each.disclosure == name)
-
-
 def recording(engine: ScoreEngine, said: str) -> DisclosureResult:
-    return result(engine, "recording", [("agent", said), ("customer", "Hi, it's about my bill.")])
+    return disclosed(
+        engine, "recording", [("agent", said), ("customer", "Hi, it's about my bill.")]
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,7 +70,7 @@ def test_what_only_sounds_alike_is_no_notice(engine: ScoreEngine, said: str) -> 
 def test_the_customer_cannot_say_it_for_the_agent(engine: ScoreEngine) -> None:
     said = "This call may be monitored or recorded for quality and training purposes."
     lines: list[Line] = [("agent", "Hello, how can I help?"), ("customer", said)]
-    assert result(engine, "recording", lines).status is DisclosureStatus.MISSING
+    assert disclosed(engine, "recording", lines).status is DisclosureStatus.MISSING
 
 
 def test_a_notice_that_comes_too_late_says_so(engine: ScoreEngine) -> None:
@@ -85,14 +80,14 @@ def test_a_notice_that_comes_too_late_says_so(engine: ScoreEngine) -> None:
         ("customer", "so " * 250 + "yes."),
         ("agent", said),
     ]
-    notice = result(engine, "recording", lines)
+    notice = disclosed(engine, "recording", lines)
     assert (notice.status, notice.on_time) == (DisclosureStatus.DELIVERED, False)
     assert "too late" in notice.explanation
 
 
 def test_each_element_is_quoted_where_it_was_said(engine: ScoreEngine) -> None:
     lines: list[Line] = [("agent", "Good morning."), ("customer", "Hi."), OWING, ("agent", MIRANDA)]
-    miranda = result(engine, "mini_miranda", lines)
+    miranda = disclosed(engine, "mini_miranda", lines)
     quotes = {each.label: each.quote for each in miranda.evidence}
     assert set(quotes) == {"attempt", "use", "collector"}
     assert "attempt to collect a debt" in quotes["attempt"]
@@ -101,14 +96,14 @@ def test_each_element_is_quoted_where_it_was_said(engine: ScoreEngine) -> None:
 
 
 def test_a_missing_one_quotes_what_called_for_it(engine: ScoreEngine) -> None:
-    miranda = result(engine, "mini_miranda", [OWING, ("customer", "What for?")])
+    miranda = disclosed(engine, "mini_miranda", [OWING, ("customer", "What for?")])
     assert miranda.status is DisclosureStatus.MISSING
     assert [each.quote for each in miranda.evidence] == [OWING[1]]
 
 
 def test_a_half_read_script_names_what_is_missing(engine: ScoreEngine) -> None:
     half = ("agent", "This is an attempt to collect a debt.")
-    miranda = result(engine, "mini_miranda", [OWING, ("customer", "What for?"), half])
+    miranda = disclosed(engine, "mini_miranda", [OWING, ("customer", "What for?"), half])
     assert miranda.status is DisclosureStatus.PARTIAL
     assert miranda.missing_elements == ("use", "collector")
 
@@ -119,14 +114,14 @@ def test_nothing_that_called_for_it_leaves_it_not_required(engine: ScoreEngine) 
         ("customer", "When do you open?"),
         ("agent", "At ten."),
     ]
-    miranda = result(engine, "mini_miranda", lines)
+    miranda = disclosed(engine, "mini_miranda", lines)
     assert (miranda.status, miranda.coverage) == (DisclosureStatus.NOT_REQUIRED, None)
     assert miranda.missing_elements == ()
 
 
 def test_said_in_full_it_counts_though_nothing_called_for_it(engine: ScoreEngine) -> None:
     said = "By giving me your card details you authorize a one time charge of the amount stated."
-    payment = result(engine, "payment_auth", [("agent", said), ("customer", "I'll wait.")])
+    payment = disclosed(engine, "payment_auth", [("agent", said), ("customer", "I'll wait.")])
     assert payment.status is DisclosureStatus.DELIVERED
 
 
@@ -134,7 +129,7 @@ def test_before_an_event_means_before(engine: ScoreEngine) -> None:
     early = [("agent", MIRANDA), ("customer", "I see."), OWING]
     late = [OWING, ("customer", "I see."), ("agent", MIRANDA)]
     times = [
-        result(engine, "mini_miranda", lines, "collections").on_time for lines in (early, late)
+        disclosed(engine, "mini_miranda", lines, "collections").on_time for lines in (early, late)
     ]
     assert times == [True, False]
 
@@ -146,7 +141,7 @@ def test_one_word_in_ten_misheard_is_forgiven(engine: ScoreEngine, seed: int) ->
     for place in chance.sample(range(len(words)), len(words) // 10):
         words[place] = chance.choice(["uh", "the", words[place][:-2] or "a", words[place] + "s"])
     lines = [OWING, ("customer", "What for?"), ("agent", " ".join(words))]
-    assert result(engine, "mini_miranda", lines).status is DisclosureStatus.DELIVERED
+    assert disclosed(engine, "mini_miranda", lines).status is DisclosureStatus.DELIVERED
 
 
 def test_a_script_read_out_counts_though_its_chief_word_was_misheard(engine: ScoreEngine) -> None:
@@ -160,7 +155,7 @@ def test_a_script_read_out_counts_though_its_chief_word_was_misheard(engine: Sco
         ("customer", "Somebody stole money from my account."),
         ("agent", unread),
     ]
-    assert result(engine, "bank_never_ask", lines).status is not DisclosureStatus.DELIVERED
+    assert disclosed(engine, "bank_never_ask", lines).status is not DisclosureStatus.DELIVERED
 
 
 def doubting(engine: ScoreEngine, said: str, *doubted: str) -> DisclosureResult:
@@ -201,7 +196,7 @@ def test_purposes_alone_are_no_notice(engine: ScoreEngine) -> None:
         ("customer", "so " * 120 + "yes."),
         ("agent", "We use it for quality and training purposes."),
     ]
-    notice = result(engine, "recording", lines)
+    notice = disclosed(engine, "recording", lines)
     assert (notice.status, notice.missing_elements) == (DisclosureStatus.PARTIAL, ("purpose",))
     assert "for quality and training purposes" in notice.explanation
 
@@ -213,7 +208,7 @@ def test_a_near_miss_named_in_the_rubric_is_none(engine: ScoreEngine) -> None:
         ("customer", "Somebody stole money from my account."),
         ("agent", said),
     ]
-    promise = result(engine, "bank_never_ask", lines)
+    promise = disclosed(engine, "bank_never_ask", lines)
     assert (promise.status, promise.missing_elements) == (DisclosureStatus.PARTIAL, ("passcode",))
 
 
@@ -225,7 +220,7 @@ def test_what_the_customer_said_that_called_for_it_is_a_missed_opportunity(
         ("customer", "I want a refund for my hotel. I want my money back for the booking."),
         ("agent", "I can't do that."),
     ]
-    refund = result(engine, "travel_refund", lines)
+    refund = disclosed(engine, "travel_refund", lines)
     assert refund.status is DisclosureStatus.MISSING
     missed = [each for each in refund.evidence if each.polarity is Polarity.MISSED_OPPORTUNITY]
     assert {each.utterance for each in missed} == {1}
@@ -297,7 +292,7 @@ def test_doubt_about_what_is_not_called_for_is_doubt_about_the_call_for_it(
         ("customer", "You took money from my account."),
         ("agent", "I can refund it. It takes three business days."),
     ]
-    refund = result(engine, "travel_refund", lines)
+    refund = disclosed(engine, "travel_refund", lines)
     assert refund.status is DisclosureStatus.NOT_REQUIRED
     assert refund.confidence > 0.9
 
@@ -317,7 +312,7 @@ def test_a_refund_is_heard_in_the_middle_of_a_longer_sentence(
         ("customer", asked),
         ("agent", "I see the trip here."),
     ]
-    refund = result(engine, "travel_refund", lines)
+    refund = disclosed(engine, "travel_refund", lines)
     assert refund.status is DisclosureStatus.MISSING
     assert asked in [each.quote for each in refund.evidence]
 
@@ -331,7 +326,7 @@ def test_an_event_is_heard_inside_a_longer_sentence_unless_it_is_rather_another(
             ("customer", customer),
             ("agent", "One moment."),
         ]
-        return result(engine, "payment_auth", lines).status
+        return disclosed(engine, "payment_auth", lines).status
 
     paying = "Fine, then let me just pay that by card now so that it is off my mind."
     assert authorization(paying) is DisclosureStatus.MISSING

@@ -29,6 +29,7 @@ CALL: list[Line] = [
     (
         "agent",
         "So it's been coming in since six. Have I got that right? "
+        "I've put your street at the top of the list. "
         "A technician will be with you by noon today.",
     ),
     ("customer", "Thank you."),

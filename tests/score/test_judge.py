@@ -19,6 +19,7 @@ from callscope.rubric import (
 from callscope.types import BehaviorScore, Metrics, Outcome, Polarity
 from services.score.events import Heard
 from services.score.judge import Case, judge
+from services.score.points import calibrated
 from services.score.reading import Reading
 from services.score.sentences import Sentence, split
 from tests.score.conversations import Line, conversation, reading, talk
@@ -61,7 +62,7 @@ def judged(
 def test_the_act_in_the_window_delivers() -> None:
     score = judged({**PROBLEM, 2: {"understanding": 0.8}})
     assert (score.outcome, score.score) == (Outcome.DELIVERED, 100)
-    assert score.confidence == pytest.approx(0.8)
+    assert score.confidence == pytest.approx(calibrated(0.8), abs=1e-4)
     (evidence,) = score.evidence
     assert (evidence.quote, evidence.label) == ("What is your number?", "understanding")
     assert evidence.polarity is Polarity.FOR
@@ -104,7 +105,8 @@ def test_the_last_share_counts_from_the_agents_first_words() -> None:
 
 
 def test_confidence_in_a_miss_needs_a_sure_opportunity() -> None:
-    assert judged({1: {"problem": 0.6}}).confidence == pytest.approx(0.6)
+    sure = judged({1: {"problem": 0.6}}).confidence
+    assert sure == pytest.approx(calibrated(0.6), abs=1e-4)
 
 
 def test_without_an_opportunity_there_is_no_score() -> None:

@@ -8,6 +8,7 @@ from callscope.acts import AgentAct
 from callscope.rubric import ActPoints, MetricPoints, Penalty, Thresholds
 from callscope.types import Outcome
 from services.score.points import (
+    calibrated,
     combine,
     metric_points,
     outcome_of,
@@ -112,3 +113,15 @@ def test_where_all_is_certain_the_score_is(found: list[float], rule: ActPoints |
     likely = max(spread, key=lambda each: spread[each])
     assert spread[likely] == pytest.approx(1)
     assert score == pytest.approx(likely, abs=0.01)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=20))
+def test_what_is_likelier_is_trusted_more_and_never_wholly(likely: list[float]) -> None:
+    trusted = [calibrated(each) for each in sorted(likely)]
+    assert trusted == sorted(trusted)
+    assert 0 < trusted[0] <= trusted[-1] < 1
+
+
+def test_sums_over_sentences_are_surer_than_they_are_right() -> None:
+    assert 0.7 < calibrated(0.8) < 0.8
+    assert 0.88 < calibrated(0.95) < 0.95

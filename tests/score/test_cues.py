@@ -1,0 +1,132 @@
+"""Cues: what disclosures are made of and hang on, heard in words that no rubric lists."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from callscope import rubric
+from callscope.acts import Cue
+from callscope.types import DisclosureStatus, Role
+from services.score.engine import ScoreEngine
+from services.score.events import Heard, hear
+from services.score.heads import Heads
+from services.score.library import RubricLibrary
+from services.score.passages import GIVEN, as_match, likelihood
+from services.score.wordings import WordingsCache
+from tests.score.conversations import Line, conversation, disclosed, reading
+
+PAYING = """
+id: paying
+version: "1"
+title: Paying
+behaviors:
+  - id: disclosures
+    title: Disclosures
+    question: Does the agent say what must be said?
+    weight: 100
+    detector: disclosures
+events:
+  - id: card_payment
+    title: a card payment is asked for
+    cues: [card_payment, charge_consent]
+    words: [card]
+disclosures:
+  - id: consent
+    title: Consent
+    required_when: [card_payment]
+    elements:
+      - id: consent
+        cue: charge_consent
+        wordings: [you authorize us to charge your card]
+"""
+LINES: Sequence[Line] = (
+    ("agent", "Westbrook Cabins, this is Ola."),
+    ("customer", "I'd like to settle up."),
+    ("agent", "And the long one across the middle?"),
+)
+ASKED = 2  # the sentence that asks for the number
+
+
+def heard(
+    engine: ScoreEngine, found: Mapping[int, Mapping[str, float]], lines: Sequence[Line] = LINES
+) -> tuple[Heard | None, float]:
+    """The event, if it was heard, and how likely it is, by given probabilities of cues."""
+    rules = rubric.load(PAYING)
+    said = reading(conversation(lines), found)
+    encoder = engine._encoder
+    hearing = hear(rules, said, WordingsCache(encoder).of(rules, lambda _: None), encoder)
+    return hearing.heard.get("card_payment"), hearing.chances["card_payment"]
+
+
+def test_one_sure_sentence_tells_of_an_event(engine: ScoreEngine) -> None:
+    event, likely = heard(engine, {ASKED: {Cue.CARD_PAYMENT: 0.9}})
+    assert event is not None
+    assert event.finding.sentence.text == "And the long one across the middle?"
+    assert likely > 0.5
+
+
+def test_any_of_its_cues_will_do(engine: ScoreEngine) -> None:
+    assert heard(engine, {ASKED: {Cue.CHARGE_CONSENT: 0.9}})[0] is not None
+
+
+def test_what_is_only_likely_is_not_enough(engine: ScoreEngine) -> None:
+    event, likely = heard(engine, {ASKED: {Cue.CARD_PAYMENT: 0.6}})
+    assert event is None
+    assert 0 < likely < 0.5
+
+
+def test_two_sentences_make_it_likelier(engine: ScoreEngine) -> None:
+    """It is first heard in the earlier."""
+    event, likely = heard(engine, {1: {Cue.CARD_PAYMENT: 0.6}, ASKED: {Cue.CARD_PAYMENT: 0.7}})
+    assert event is not None
+    assert event.finding.sentence.role is Role.CUSTOMER
+    assert likely > 0.5
+
+
+def test_a_listed_word_tips_the_scale_and_no_more(engine: ScoreEngine) -> None:
+    lines = (*LINES, ("customer", "It's on the card."))
+    assert heard(engine, {ASKED: {Cue.CARD_PAYMENT: 0.6}}, lines)[0] is not None
+    assert heard(engine, {}, lines)[0] is None
+
+
+def test_nobody_who_could_tell_leaves_it_untold(engine: ScoreEngine) -> None:
+    assert heard(engine, {}, [("ivr", "Welcome to Westbrook.")]) == (None, 0.0)
+
+
+@pytest.mark.parametrize("probability", [0.001, 0.3, 0.5, 0.97])
+def test_a_cue_counts_for_as_much_as_a_match_that_is_as_likely(probability: float) -> None:
+    assert likelihood(as_match(probability)) == pytest.approx(probability)
+    assert (as_match(probability) >= GIVEN) == (probability >= 0.5)
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_no_certainty_is_beyond_a_match(probability: float) -> None:
+    assert as_match(probability) == pytest.approx(probability, abs=1e-6)
+
+
+BUSINESS: Sequence[Line] = (
+    ("customer", "Hello, the washing machine you brought me on Monday leaks all over my kitchen."),
+)
+
+
+@pytest.mark.parametrize(
+    ("disclosure", "said", "status"),
+    [
+        ("recording", "They tape these by the way, it's so the new ones can learn.", "delivered"),
+        ("recording", "Just so you know they tape these.", "partial"),
+        ("identity", "Right, who've I got, and what's the postcode there?", "delivered"),
+        ("identity", "And what do they call you?", "partial"),
+    ],
+)
+def test_new_words_are_heard(engine: ScoreEngine, disclosure: str, said: str, status: str) -> None:
+    lines = [("agent", "Hi, Brightwash."), *BUSINESS, ("agent", said), ("customer", "Okay.")]
+    assert disclosed(engine, disclosure, lines).status is DisclosureStatus(status)
+
+
+@pytest.mark.parametrize("rules", RubricLibrary().all(), ids=lambda rules: rules.id)
+def test_every_cue_of_a_shipped_rubric_is_learned(rules: rubric.Rubric) -> None:
+    learned = {act for group in Heads.read().groups.values() for act in group.acts}
+    used = {cue for event in rules.events for cue in event.cues}
+    used |= {e.cue for d in rules.disclosures for e in d.elements if e.cue is not None}
+    assert used
+    assert used <= learned
