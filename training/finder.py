@@ -10,7 +10,7 @@ import numpy.typing as npt
 from callscope.models import ModelStore
 from services.score.branch import Branch
 from services.score.encoder import Encoder
-from services.score.heads import SHIPPED, Heads, Said
+from services.score.heads import SHIPPED, Heads, Said, Speaker
 from services.score.reading import settled
 from services.score.sentences import split_text
 from training.corpus import ACTS
@@ -46,7 +46,8 @@ class ActFinder:
         nobody = [""] * len(texts)  # before a customer's own sentences
         rows: list[dict[str, float]] = [{} for _ in texts]
         # A cue that both tell of is an agent's, who comes last.
-        for speaker, before in (("customer", nobody), ("agent", said)):
+        heard: tuple[tuple[Speaker, Sequence[str]], ...] = (("customer", nobody), ("agent", said))
+        for speaker, before in heard:
             group = self.heads.groups[speaker]
             found = group.probabilities(Said.after(texts, *both, customers(self.encoder, before)))
             for row, each in zip(rows, found, strict=True):

@@ -130,7 +130,9 @@ def _found(
     unclear = [
         place
         for place, each in found.items()
-        if (required[place[0]] or place[0] in nearly) and (each is None or each.match < CLEAR)
+        if (required[place[0]] or place[0] in nearly)
+        and (each is None or each.match < CLEAR)
+        and not finder.hopeless(wanted[place])
     ]
     windows = finder.in_windows([wanted[place] for place in unclear], progress)
     for place, window in zip(unclear, windows, strict=True):

@@ -45,6 +45,7 @@ GIVEN = 0.60
 
 STEEPNESS = 20.0  # of the probability that an element was said, around GIVEN
 
+TRACE = 0.02  # of a cue: where nobody comes near it, wordings that match are another matter
 UNMENTIONED = 0.65  # the probability of a cue that counts as even where no mention bears it out
 
 CLEAR = 0.70
@@ -137,6 +138,15 @@ class PassageFinder:
             for row in self._rows(wanted.near)
             for match in self._matches(element, row)
         )
+
+    def hopeless(self, wanted: Wanted) -> bool:
+        """Whether the element has a cue that no sentence shows a trace of."""
+        cue = wanted.element.cue
+        if cue is None:
+            return False
+        findings = self.reading.findings
+        traces = (findings[row].probabilities.get(cue, 0.0) for row in self._rows(wanted.near))
+        return max(traces, default=0.0) < TRACE
 
     def _matches(self, element: Element, row: int) -> Iterator[float]:
         """How well a sentence matches, by its cue and by its words.
