@@ -20,6 +20,7 @@ from services.score.delivery import Delivery, Setting, delivery
 from services.score.events import Hearing
 from services.score.evidence import clock, in_order, listed, quote, quote_words
 from services.score.passages import CLEAR, GIVEN, Passage, PassageFinder, Wanted, likelihood
+from services.score.points import DISCLOSURES, calibrated
 
 __all__ = ["check_disclosures"]
 
@@ -131,7 +132,7 @@ def _found(
         place
         for place, each in found.items()
         if (required[place[0]] or place[0] in nearly)
-        and (each is None or each.match < CLEAR)
+        and (each is None or each.match < _clear(wanted[place].element, required[place[0]]))
         and not finder.hopeless(wanted[place])
     ]
     windows = finder.in_windows([wanted[place] for place in unclear], progress)
@@ -143,6 +144,14 @@ def _found(
         if not _given(found[place]):
             found[place] = finder.put_right(wanted[place]) or found[place]
     return found
+
+
+def _clear(element: Element, required: bool) -> float:
+    """From which match no windows are needed.
+
+    A sentence that a cue speaks for is quoted whole, unless it takes a clear match to count at all.
+    """
+    return GIVEN if required and element.cue is not None else CLEAR
 
 
 def _unheard(disclosure: Disclosure) -> DisclosureResult:
@@ -208,7 +217,7 @@ def _probability(passage: Passage | None) -> float:
 
 
 def _confidence(check: _Check, status: DisclosureStatus) -> float:
-    """That the status is right, elements taken as independent."""
+    """How often such a status is right; elements are taken as independent."""
     chances = [_probability(passage) for passage in check.passages]
     everything, nothing = math.prod(chances), math.prod(1 - chance for chance in chances)
     likely = {
@@ -217,7 +226,10 @@ def _confidence(check: _Check, status: DisclosureStatus) -> float:
         DisclosureStatus.PARTIAL: (1 - everything - nothing) * check.called,
         DisclosureStatus.NOT_REQUIRED: 1 - check.called,
     }
-    return round(min(1.0, max(0.0, likely[status])), 4)
+    found = min(1.0, max(0.0, likely[status]))
+    if status is DisclosureStatus.NOT_REQUIRED:
+        return round(found, 4)
+    return round(calibrated(found, DISCLOSURES), 4)
 
 
 def _evidence(

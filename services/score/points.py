@@ -20,6 +20,8 @@ from callscope.types import Outcome
 from services.score.reading import FOUND
 
 __all__ = [
+    "DISCLOSURES",
+    "OUTCOMES",
     "Part",
     "Spread",
     "calibrated",
@@ -36,8 +38,9 @@ Spread = Mapping[float, float]
 Part = tuple[float, Spread]
 """The points counted, and their spread."""
 
-# Platt scaling of the log-odds, fitted on 605 outcomes of 121 calls that others labeled.
-SLOPE, SHIFT = 0.75, 0.0
+# Platt scaling of the log-odds of outcomes and of disclosures' statuses, fitted on 605 and 268 of
+# them in 121 calls that others labeled.
+OUTCOMES, DISCLOSURES = (0.75, 0.0), (0.6, 1.2)
 SUREST = 0.995  # that a sum is taken for
 
 
@@ -95,10 +98,11 @@ def outcome_probability(spread: Spread, outcome: Outcome, thresholds: Thresholds
     return 1.0 if isclose(total, 1.0) else total
 
 
-def calibrated(probability: float) -> float:
-    """How often an outcome of that probability was right."""
+def calibrated(probability: float, scaling: tuple[float, float] = OUTCOMES) -> float:
+    """How often a judgement of that probability was right."""
+    slope, shift = scaling
     bounded = min(max(probability, 1 - SUREST), SUREST)
-    return 1 / (1 + exp(-(SLOPE * log(bounded / (1 - bounded)) + SHIFT)))
+    return 1 / (1 + exp(-(slope * log(bounded / (1 - bounded)) + shift)))
 
 
 def _points(rule: ActPoints | Penalty, count: int) -> float:
