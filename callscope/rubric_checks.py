@@ -47,8 +47,8 @@ def run(data: object) -> Iterator[Finding]:
         yield from _after(path, disclosure, {other.get("id") for _, other in disclosures})
         yield from chain(_deadline(path, disclosure, names), _required(path, disclosure, names))
     for path, event in events:
-        if not event.get("wordings") and not event.get("words"):
-            yield path, "needs wordings or words to be heard by"
+        if not any(map(event.get, ("wordings", "words", "cues"))):
+            yield path, "needs wordings, words or cues to be heard by"
 
 
 def _each(fields: Fields, path: Path, name: str) -> Found:

@@ -1,4 +1,4 @@
-"""Train the branch and the heads of acts that the score service ships.
+"""Train the branch and the heads of acts and cues that the score service ships.
 
     python -m training.heads [--models .models] [--out services/score/heads.safetensors]
 

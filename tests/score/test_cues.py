@@ -89,6 +89,13 @@ def test_a_listed_word_tips_the_scale_and_no_more(engine: ScoreEngine) -> None:
     assert heard(engine, {}, lines)[0] is None
 
 
+def test_cues_are_enough_for_an_event_and_must_be_known() -> None:
+    alone = PAYING.replace("    words: [card]\n", "")
+    assert rubric.problems(alone) == ()
+    (problem,) = rubric.problems(alone.replace("[card_payment, charge", "[card_paiment, charge"))
+    assert "'card_payment'" in problem.message
+
+
 def test_nobody_who_could_tell_leaves_it_untold(engine: ScoreEngine) -> None:
     assert heard(engine, {}, [("ivr", "Welcome to Westbrook.")]) == (None, 0.0)
 
