@@ -143,7 +143,10 @@ def test_three_rubrics_ship() -> None:
             ),
             "line 19: behaviors[1].window: has no effect with the detector disclosures",
         ),
-        (("words: [card number]", "said_by: agent"), "line 20: events[0]: needs wordings, words or cues"),
+        (
+            ("words: [card number]", "said_by: agent"),
+            "line 20: events[0]: needs wordings, words or cues",
+        ),
         (
             ("{before: payment}", "{before: later}"),
             "line 26: disclosures[0].deadline.before: no event later is defined",
