@@ -199,7 +199,8 @@ class Element:
     tells this element from a sentence that merely sounds like it. `unlike` are such sentences: a
     passage that is nearer to one of them than to every wording does not count. `only_with` names
     an element without which this one means nothing: it counts only close to where that was said.
-    `cue` is what the service has learned to hear in any words; nothing need be mentioned for it.
+    `cue` is what the service has learned to hear in any words; where nothing is mentioned that
+    should be, it must be surer.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT

@@ -94,8 +94,15 @@ CUE_CODES = {
 }
 BY_ANYONE = ("acc", "pay", "fra")
 COMPLETE = "# complete"
-LATER = frozenset({AgentAct.ACTION_TAKEN, AgentAct.INFORMATION})
-"""Acts that only complete files decide."""
+LATER = frozenset({AgentAct.ACTION_TAKEN, AgentAct.INFORMATION, Cue.OWN_BUSINESS})
+"""What only complete files decide."""
+
+ACTS_OF: Mapping[str, Mapping[str, str]] = {"agent": AGENT_CODES, "customer": CUSTOMER_CODES}
+CUES_OF: Mapping[str, Mapping[str, str]] = {
+    "agent": CUE_CODES,
+    "customer": {code: CUE_CODES[code] for code in BY_ANYONE},
+}
+"""What each speaker's sentences may show, by its code."""
 
 # Without any of these words nobody gives the cue.
 NEEDED: Mapping[str, re.Pattern[str]] = {
@@ -145,10 +152,8 @@ ACTS: tuple[str, ...] = (
 """All that is learned. Name use is found by a rule instead."""
 
 PLACES: Mapping[str, tuple[int, ...]] = {
-    "agent": tuple(ACTS.index(act) for act in (*AGENT_CODES.values(), *CUE_CODES.values())),
-    "customer": tuple(
-        ACTS.index(act) for act in (*CUSTOMER_CODES.values(), *map(CUE_CODES.get, BY_ANYONE))
-    ),
+    speaker: tuple(ACTS.index(act) for act in (*acts.values(), *CUES_OF[speaker].values()))
+    for speaker, acts in ACTS_OF.items()
 }
 """Which of `ACTS` each speaker's sentences may show."""
 
@@ -230,27 +235,23 @@ def digest(folder: Path = FOLDER) -> str:
 
 def _labels(speaker: str, codes: str, said: str, complete: bool) -> tuple[float, ...]:
     """A sentence's labels: 1 for what its codes name, NaN for what they leave open, else 0."""
-    acts, _, cues = codes.partition("/")
-    known = AGENT_CODES if speaker == "agent" else CUSTOMER_CODES
-    tellable = CUE_CODES if speaker == "agent" else {code: CUE_CODES[code] for code in BY_ANYONE}
-    named = {*acts} - {"-"}, {*cues.split(",")} - {""}
-    unknown = (named[0] - {*known}) | (named[1] - {*tellable})
-    if unknown or not acts:
+    letters, _, names = codes.partition("/")
+    acts, cues = {*letters} - {"-"}, {*names.split(",")} - {""}
+    unknown = (acts - {*ACTS_OF[speaker]}) | (cues - {*CUES_OF[speaker]})
+    if unknown or not letters:
         raise ValueError(f"unknown codes {' '.join(sorted(unknown))!r} in {f'{codes} {said}'!r}")
-    shown = {str(known[code]) for code in named[0]} | {str(tellable[code]) for code in named[1]}
+    shown = {ACTS_OF[speaker][code] for code in acts} | {CUES_OF[speaker][code] for code in cues}
     shown |= {IMPLIED[act] for act in shown if act in IMPLIED}
-    mine = {ACTS[place] for place in PLACES[speaker]}
-    return tuple(
-        math.nan if act not in mine or not (complete or _told(act, said)) else float(act in shown)
-        for act in ACTS
-    )
+    labels = [math.nan] * len(ACTS)
+    for place in PLACES[speaker]:
+        if complete or _told(ACTS[place], said):
+            labels[place] = float(ACTS[place] in shown)
+    return tuple(labels)
 
 
 def _told(act: str, said: str) -> bool:
     """Whether a line that names no cues decides an act, or that a cue is not there."""
-    if act in set(Cue):
-        return act in NEEDED and NEEDED[act].search(said) is None
-    return act not in LATER
+    return act not in LATER and (act not in NEEDED or NEEDED[act].search(said) is None)
 
 
 def _listed() -> Iterator[Item]:

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from callscope.rubric import Event, Rubric
 from callscope.types import Role, Word
 from services.score import lexicon
-from services.score.cues import moved
 from services.score.encoder import Encoder
 from services.score.features import tokens
 from services.score.misheard import Heard as HeardWord
 from services.score.misheard import heard as heard_words
 from services.score.misheard import restored
+from services.score.odds import logistic, moved
 from services.score.plain_speech import spoken
 from services.score.reading import Finding, Reading
 from services.score.vocabulary import Vocabulary
@@ -79,12 +79,11 @@ def hear(rubric: Rubric, reading: Reading, wordings: Wordings, encoder: Encoder)
     chances: dict[str, float] = {}
     lines = _Lines(reading)
     for event in rubric.events:
-        meant, listed = _by_meaning(event, lines, wordings), _by_words(event, lines)
+        meant = _by_meaning(event, lines, wordings)
+        found = [*meant, *_by_words(event, lines)]
         if event.cues:
             sure = [each for each in meant if each.probability >= SURE]
-            found = [*_by_cues(event, lines, [*meant, *listed]), *sure]
-        else:
-            found = [*meant, *listed]
+            found = [*_by_cues(event, lines, found), *sure]
         _keep(event, found, heard, chances)
     events = _in_question(rubric, heard)
     inside = _inside(rubric, events, lines, wordings, encoder)
@@ -253,7 +252,7 @@ def _quiet(_: float) -> None:
 
 
 def _probability(closeness: float) -> float:
-    return round(1 / (1 + math.exp(-STEEPNESS * (closeness - SAME_MEANING))), 4)
+    return round(logistic(STEEPNESS * (closeness - SAME_MEANING)), 4)
 
 
 def _by_words(event: Event, lines: _Lines) -> list[Heard]:

@@ -1,13 +1,14 @@
-"""Wordings found in speech: paraphrase counts, recognition errors do not.
+"""Elements of disclosures found in speech: paraphrase counts, recognition errors do not.
 
-A passage's match is the larger of two: the cosine of its vector with a wording's, and the share of
-letters it has in common with a wording, less an allowance for what any two texts share. Sentences
-are tried first, whose vectors are known; where none is clear, windows of 4, 7, 11 and 16 words
-(and of the wording's own length) around the sentences that come nearest, but for those that have
-far fewer letters in common with the wordings than others.
+A sentence matches by the probability of the element's cue, or by its wordings, whichever is surer.
+
+A passage's match with wordings is the larger of two: the cosine of its vector with a wording's, and
+the share of letters it has in common with one, less an allowance for what any two texts share.
+Sentences are tried first, whose vectors are known; where none is clear, windows of 4, 7, 11 and 16
+words (and of the wording's own length) around the sentences that come nearest, but for those that
+have far fewer letters in common with the wordings than others.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,11 +21,11 @@ from rapidfuzz import fuzz
 from callscope.pipeline import Progress
 from callscope.rubric import Element
 from callscope.types import Role, Span, Word
-from services.score.cues import moved
 from services.score.encoder import Encoder
 from services.score.features import tokens
 from services.score.mentions import mentions
 from services.score.misheard import Heard, heard, restored, wrong_share
+from services.score.odds import log_odds, logistic, moved
 from services.score.reading import Reading
 from services.score.sentences import Sentence
 from services.score.vocabulary import Vocabulary
@@ -271,14 +272,12 @@ class PassageFinder:
 
 def likelihood(match: float) -> float:
     """The probability that an element was said, from its best match."""
-    return 1 / (1 + math.exp(-STEEPNESS * (match - GIVEN)))
+    return logistic(STEEPNESS * (match - GIVEN))
 
 
 def as_match(probability: float) -> float:
     """The match of which an element is as likely."""
-    least = likelihood(0.0)
-    bounded = min(max(probability, least), likelihood(1.0))
-    return GIVEN + math.log(bounded / (1 - bounded)) / STEEPNESS
+    return GIVEN + log_odds(probability, likelihood(0.0), likelihood(1.0)) / STEEPNESS
 
 
 def _cut(sentence: Sentence) -> Cut:

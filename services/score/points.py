@@ -13,10 +13,11 @@ independent, though: the confidence in an outcome is how often such a sum was ri
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from math import ceil, exp, isclose, log
+from math import ceil, isclose
 
 from callscope.rubric import ActPoints, MetricPoints, Penalty, Thresholds
 from callscope.types import Outcome
+from services.score.odds import log_odds, logistic
 from services.score.reading import FOUND
 
 __all__ = [
@@ -101,8 +102,7 @@ def outcome_probability(spread: Spread, outcome: Outcome, thresholds: Thresholds
 def calibrated(probability: float, scaling: tuple[float, float] = OUTCOMES) -> float:
     """How often a judgement of that probability was right."""
     slope, shift = scaling
-    bounded = min(max(probability, 1 - SUREST), SUREST)
-    return 1 / (1 + exp(-(slope * log(bounded / (1 - bounded)) + shift)))
+    return logistic(slope * log_odds(probability, 1 - SUREST, SUREST) + shift)
 
 
 def _points(rule: ActPoints | Penalty, count: int) -> float:

@@ -7,6 +7,7 @@ import pytest
 from callscope import rubric
 from callscope.acts import Cue
 from callscope.types import DisclosureStatus, Role
+from services.score.encoder import Encoder
 from services.score.engine import ScoreEngine
 from services.score.events import Heard, hear
 from services.score.heads import Heads
@@ -48,45 +49,44 @@ ASKED = 2  # the sentence that asks for the number
 
 
 def heard(
-    engine: ScoreEngine, found: Mapping[int, Mapping[str, float]], lines: Sequence[Line] = LINES
+    encoder: Encoder, found: Mapping[int, Mapping[str, float]], lines: Sequence[Line] = LINES
 ) -> tuple[Heard | None, float]:
     """The event, if it was heard, and how likely it is, by given probabilities of cues."""
     rules = rubric.load(PAYING)
     said = reading(conversation(lines), found)
-    encoder = engine._encoder
     hearing = hear(rules, said, WordingsCache(encoder).of(rules, lambda _: None), encoder)
     return hearing.heard.get("card_payment"), hearing.chances["card_payment"]
 
 
-def test_one_sure_sentence_tells_of_an_event(engine: ScoreEngine) -> None:
-    event, likely = heard(engine, {ASKED: {Cue.CARD_PAYMENT: 0.9}})
+def test_one_sure_sentence_tells_of_an_event(encoder: Encoder) -> None:
+    event, likely = heard(encoder, {ASKED: {Cue.CARD_PAYMENT: 0.9}})
     assert event is not None
     assert event.finding.sentence.text == "And the long one across the middle?"
     assert likely > 0.5
 
 
-def test_any_of_its_cues_will_do(engine: ScoreEngine) -> None:
-    assert heard(engine, {ASKED: {Cue.CHARGE_CONSENT: 0.9}})[0] is not None
+def test_any_of_its_cues_will_do(encoder: Encoder) -> None:
+    assert heard(encoder, {ASKED: {Cue.CHARGE_CONSENT: 0.9}})[0] is not None
 
 
-def test_what_is_only_likely_is_not_enough(engine: ScoreEngine) -> None:
-    event, likely = heard(engine, {ASKED: {Cue.CARD_PAYMENT: 0.6}})
+def test_what_is_only_likely_is_not_enough(encoder: Encoder) -> None:
+    event, likely = heard(encoder, {ASKED: {Cue.CARD_PAYMENT: 0.6}})
     assert event is None
     assert 0 < likely < 0.5
 
 
-def test_two_sentences_make_it_likelier(engine: ScoreEngine) -> None:
+def test_two_sentences_make_it_likelier(encoder: Encoder) -> None:
     """It is first heard in the earlier."""
-    event, likely = heard(engine, {1: {Cue.CARD_PAYMENT: 0.6}, ASKED: {Cue.CARD_PAYMENT: 0.7}})
+    event, likely = heard(encoder, {1: {Cue.CARD_PAYMENT: 0.6}, ASKED: {Cue.CARD_PAYMENT: 0.7}})
     assert event is not None
     assert event.finding.sentence.role is Role.CUSTOMER
     assert likely > 0.5
 
 
-def test_a_listed_word_tips_the_scale_and_no_more(engine: ScoreEngine) -> None:
+def test_a_listed_word_tips_the_scale_and_no_more(encoder: Encoder) -> None:
     lines = (*LINES, ("customer", "It's on the card."))
-    assert heard(engine, {ASKED: {Cue.CARD_PAYMENT: 0.6}}, lines)[0] is not None
-    assert heard(engine, {}, lines)[0] is None
+    assert heard(encoder, {ASKED: {Cue.CARD_PAYMENT: 0.6}}, lines)[0] is not None
+    assert heard(encoder, {}, lines)[0] is None
 
 
 def test_cues_are_enough_for_an_event_and_must_be_known() -> None:
@@ -96,8 +96,8 @@ def test_cues_are_enough_for_an_event_and_must_be_known() -> None:
     assert "'card_payment'" in problem.message
 
 
-def test_nobody_who_could_tell_leaves_it_untold(engine: ScoreEngine) -> None:
-    assert heard(engine, {}, [("ivr", "Welcome to Westbrook.")]) == (None, 0.0)
+def test_nobody_who_could_tell_leaves_it_untold(encoder: Encoder) -> None:
+    assert heard(encoder, {}, [("ivr", "Welcome to Westbrook.")]) == (None, 0.0)
 
 
 @pytest.mark.parametrize("probability", [0.001, 0.3, 0.5, 0.97])

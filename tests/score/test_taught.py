@@ -6,18 +6,12 @@ from pathlib import Path
 import pytest
 
 from callscope import rubric
-from callscope.models import ModelStore
 from services.score.encoder import Encoder
 from services.score.library import SHIPPED
 from services.score.taught import TEACHING, taught
 from services.score.wordings import Wordings, WordingsCache
 
 GENERAL = (SHIPPED / "general.yaml").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def encoder(models: ModelStore) -> Encoder:
-    return Encoder(models.locate("minilm-l6").folder, "cpu")
 
 
 @pytest.fixture(scope="module")
