@@ -10,6 +10,7 @@ what an agent might say to that, each with the codes of its acts, `-` for none:
 `?` in place of codes says that nobody has labeled it. Files that begin with `# complete` tell of
 cues as well, which follow the codes: `c/nam,prf Your name and postcode?`. In the others a sentence
 lacks a cue if it has none of the words without which nobody gives it; else that is not decided.
+`# call:` begins a whole call, whose lines follow each other as they were said.
 `training/acts/*.yaml` are lists of examples
 for and against one act each, where most other acts are undecided: see `training.examples`.
 """
@@ -93,6 +94,7 @@ CUE_CODES = {
     "fra": Cue.FRAUD,
 }
 BY_ANYONE = ("acc", "pay", "fra")
+CALL = "# call:"
 COMPLETE = "# complete"
 LATER = frozenset({AgentAct.ACTION_TAKEN, AgentAct.INFORMATION, Cue.OWN_BUSINESS})
 """What only complete files decide."""
@@ -174,13 +176,16 @@ class Item:
     """A sentence or turn and what is known of it.
 
     `labels` follow `ACTS`: 1 shown, 0 not shown, NaN not decided (every act of the other speaker
-    is). `customer` is what the customer said before, "" for none.
+    is). `customer` is what the customer said before, "" for none; `call` names the whole call that
+    it is said in, "" for none, and `line` its place there.
     """
 
     text: str
     customer: str
     labels: tuple[float, ...]
     source: str
+    call: str = ""
+    line: int = 0
 
     @property
     def by_agent(self) -> bool:
@@ -201,24 +206,27 @@ def parse(text: str, source: str) -> Iterator[Item]:
     Raises:
         ValueError: a line cannot be read; it is quoted.
     """
-    customer, complete = "", text.startswith(COMPLETE)
-    for line in text.splitlines():
+    customer, complete, calls = "", text.startswith(COMPLETE), 0
+    for place, line in enumerate(text.splitlines()):
+        if line.startswith(CALL):
+            customer, calls = "", calls + 1
         if not line or line.startswith("#"):
             continue
+        origin = (source, f"{source} {calls}" if calls else "", place)
         codes, _, said = line.removeprefix(">").partition(" ")
         if line.startswith(">"):
             customer = said
             if said and codes != UNKNOWN:
-                yield Item(said, "", _labels("customer", codes, said, complete), source)
+                yield Item(said, "", _labels("customer", codes, said, complete), *origin)
         elif said:
-            yield Item(said, customer, _labels("agent", codes, said, complete), source)
+            yield Item(said, customer, _labels("agent", codes, said, complete), *origin)
         else:
             raise ValueError(f"no text after the codes: {line!r}")
 
 
 def part_of(item: Item) -> Part:
-    """By the customer's words; where there are none, by the item's own. Lists train."""
-    if item.source == "acts":
+    """By the customer's words; where there are none, by the item's own. Lists and calls train."""
+    if item.source == "acts" or item.call:
         return Part.TRAIN
     key = item.customer or item.text
     place = hashlib.sha256(key.lower().encode()).digest()[0] % PARTS

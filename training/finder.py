@@ -14,7 +14,7 @@ from services.score.heads import SHIPPED, Heads, Said, Speaker
 from services.score.reading import settled
 from services.score.sentences import split_text
 from training.corpus import ACTS
-from training.heads import customers
+from training.data import customers
 from training.states import Pair
 
 __all__ = ["ActFinder"]

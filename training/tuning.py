@@ -19,6 +19,7 @@ from services.score.branch import Branch, pooled
 from services.score.features import HAND_FEATURES
 from services.score.heads import Speaker
 from services.score.layers import Packing
+from services.score.precision import find_precision
 
 __all__ = ["FIRST", "RECIPE", "Lines", "Network", "Recipe", "average", "logits", "tune"]
 
@@ -40,7 +41,7 @@ States = Mapping[str, torch.Tensor]
 class Recipe:
     """How to train. Rates are peaks: they rise for a tenth of the steps, then fall to zero."""
 
-    epochs: int = 5
+    epochs: int = 3
     batch: int = 48
     rate: float = 2e-4  # of the encoder's layers
     layer_rate: float = 5e-3  # of the linear layers
@@ -87,7 +88,8 @@ class Network(nn.Module):
         """Logits, (sentences, acts); `states` are each sentence's, before the tuned layers."""
         packing = Packing.of([len(each) for each in states], torch.device("cpu"))
         found = self.dropout(torch.cat(list(states)).float())
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.training):
+        halved = self.training and find_precision("auto", found.device) is torch.bfloat16
+        with torch.autocast("cpu", torch.bfloat16, enabled=halved):
             for layer in self.layers:
                 found = layer(found, packing)
         tuned = pooled(found.float(), packing)
@@ -148,7 +150,7 @@ def tune(
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         if step % 50 == 0:
-            print(f"  step {step} of {len(plan)}: loss {loss.item():.2f}", flush=True)
+            print(f"seed {seed}: step {step} of {len(plan)}, loss {loss.item():.2f}", flush=True)
 
 
 @torch.inference_mode()

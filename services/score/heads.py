@@ -20,11 +20,13 @@ from callscope.types import ModelInfo
 from services.score import features
 from services.score.branch import Changes
 from services.score.features import Context
+from services.score.rereading import Correction
 
-__all__ = ["BRANCH", "SHIPPED", "Customer", "HeadGroup", "Heads", "Said", "Speaker"]
+__all__ = ["AGAIN", "BRANCH", "SHIPPED", "Customer", "HeadGroup", "Heads", "Said", "Speaker"]
 
 SHIPPED = Path(__file__).parent / "heads.safetensors"
 BRANCH = "branch."  # begins the names of the branch's tensors
+AGAIN = "again."  # and of the second reading's
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -100,11 +102,13 @@ class HeadGroup:
 class Heads:
     """All heads of a weights file, and the encoder and the corpus that they were trained on.
 
-    `changes` make the encoder's branch, see `services.score.branch`.
+    `changes` make the encoder's branch, see `services.score.branch`. `correction` is what the
+    second reading does.
     """
 
     groups: dict[Speaker, HeadGroup]
     changes: Changes
+    correction: Correction
     encoder: str
     encoder_digest: str
     corpus_digest: str
@@ -132,9 +136,17 @@ class Heads:
             for name, tensor in tensors.items()
             if name.startswith(BRANCH)
         }
+        correction = Correction(
+            **{
+                name.removeprefix(AGAIN): tensor.astype(np.float64)
+                for name, tensor in tensors.items()
+                if name.startswith(AGAIN)
+            }
+        )
         return cls(
             groups,
             changes,
+            correction,
             described["encoder"],
             described["encoder_digest"],
             described["corpus_digest"],

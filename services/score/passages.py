@@ -47,7 +47,7 @@ GIVEN = 0.60
 STEEPNESS = 20.0  # of the probability that an element was said, around GIVEN
 
 TRACE = 0.02  # of a cue: where nobody comes near it, wordings that match are another matter
-UNMENTIONED = 0.65  # the probability of a cue that counts as even where no mention bears it out
+UNMENTIONED = 0.7  # the probability of a cue that counts as even where no mention bears it out
 
 CLEAR = 0.70
 """A match from which windows are not needed."""

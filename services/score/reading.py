@@ -12,7 +12,8 @@ from callscope.pipeline import Progress
 from callscope.types import Role, Utterance
 from services.score import lexicon, names
 from services.score.encoder import Encoder
-from services.score.heads import HeadGroup, Heads, Said, Speaker
+from services.score.heads import Heads, Said, Speaker
+from services.score.rereading import Lines
 from services.score.sentences import Sentence, split
 
 __all__ = ["FOUND", "Finding", "Reader", "Reading", "settled"]
@@ -24,6 +25,7 @@ SENTENCE = 3  # words below which an agent is not accused of anything
 NAMED = 0.95  # the rule for name use is rarely wrong
 DECIMALS = 4  # below what differs between machines
 
+Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 
@@ -86,15 +88,35 @@ class Reader:
         sentences = split(utterances)
         texts = [_read_as(sentence) for sentence in sentences]
         vectors, tuned = self._encoder.encode_both(texts, self._branch, progress)
-        probabilities: list[dict[str, float]] = [{} for _ in sentences]
-        for role, speaker in _HEADED:
-            rows = [i for i, each in enumerate(sentences) if _headed(each, role)]
+        spoken = {
+            speaker: [i for i, each in enumerate(sentences) if _headed(each, role)]
+            for role, speaker in _HEADED
+        }
+        found: dict[Speaker, Array] = {}
+        for speaker, rows in spoken.items():
             turns = [_turn_before(sentences, i) for i in rows]
             before = [(" ".join(texts[i] for i in turn), vectors[turn]) for turn in turns]
             said = Said.after([texts[i] for i in rows], vectors[rows], tuned[rows], before)
-            found = _probabilities(self._heads.groups[speaker], said)
-            for row, each in zip(rows, found, strict=True):
-                probabilities[row] = each
+            group = self._heads.groups[speaker]
+            found[speaker] = np.zeros((len(sentences), len(group.acts)))
+            found[speaker][rows] = group.probabilities(said)
+        live = sorted([*spoken["agent"], *spoken["customer"]])
+        agents = {*spoken["agent"]}
+        found["agent"][spoken["agent"]] = self._heads.correction(
+            Lines(
+                [i in agents for i in live],
+                [texts[i] for i in live],
+                vectors[live],
+                found["agent"][live],
+                found["customer"][live],
+            )
+        )
+        probabilities: list[dict[str, float]] = [{} for _ in sentences]
+        for speaker, rows in spoken.items():
+            acts = self._heads.groups[speaker].acts
+            for row in rows:
+                shown = dict(zip(acts, map(float, found[speaker][row]), strict=True))
+                probabilities[row] = settled(shown, texts[row])
         _add_name_use(sentences, probabilities)
         findings = tuple(map(Finding, sentences, probabilities))
         return Reading(tuple(utterances), findings, vectors)
@@ -131,13 +153,6 @@ def _bluntly(sentence: Sentence) -> str:
 
 def _headed(sentence: Sentence, role: Role) -> bool:
     return sentence.role is role and not sentence.backchannel
-
-
-def _probabilities(group: HeadGroup, said: Said) -> list[dict[str, float]]:
-    return [
-        settled({act: float(p) for act, p in zip(group.acts, row, strict=True)}, text)
-        for row, text in zip(group.probabilities(said), said.texts, strict=True)
-    ]
 
 
 def settled(found: dict[str, float], text: str) -> dict[str, float]:

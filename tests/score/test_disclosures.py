@@ -120,9 +120,9 @@ def test_nothing_that_called_for_it_leaves_it_not_required(engine: ScoreEngine) 
 
 
 def test_said_in_full_it_counts_though_nothing_called_for_it(engine: ScoreEngine) -> None:
-    said = "By giving me your card details you authorize a one time charge of the amount stated."
-    payment = disclosed(engine, "payment_auth", [("agent", said), ("customer", "I'll wait.")])
-    assert payment.status is DisclosureStatus.DELIVERED
+    said = "We will never ask you for your full password or your one time passcode."
+    warned = disclosed(engine, "bank_never_ask", [("agent", said), ("customer", "I'll wait.")])
+    assert warned.status is DisclosureStatus.DELIVERED
 
 
 def test_before_an_event_means_before(engine: ScoreEngine) -> None:
@@ -172,7 +172,7 @@ def doubting(engine: ScoreEngine, said: str, *doubted: str) -> DisclosureResult:
 
 
 def test_a_doubted_word_counts_as_the_one_that_belongs_in_its_place(engine: ScoreEngine) -> None:
-    said = "Just so you know, calls may be forwarded."
+    said = "This call is forwarded."
     assert doubting(engine, said, "forwarded.").status is DisclosureStatus.PARTIAL
     assert doubting(engine, said).status is DisclosureStatus.MISSING
 

@@ -117,11 +117,11 @@ def test_an_agent_alone_is_judged_by_the_disclosures_only(engine: ScoreEngine) -
 
 
 def test_what_the_customer_says_is_no_behavior_of_the_agents(engine: ScoreEngine) -> None:
-    """The good agent's words in the customer's mouth, and an agent who only reads numbers."""
+    """The good agent's words in the customer's mouth, and an agent who only listens."""
     warm = [text for speaker, text in CALL if speaker == "agent"]
     lines: list[Line] = [("agent", "Oakfield Water.")]
     for text in warm:
-        lines += [("customer", text), ("agent", "The number is eight eight one four.")]
+        lines += [("customer", text), ("agent", "Mm, go on.")]
     card = score(engine, lines)
     shown = [each for each in all_evidence(card) if each.polarity is Polarity.FOR]
     assert [each for each in shown if lines[each.utterance][0] == "customer"] == []

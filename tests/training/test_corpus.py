@@ -83,10 +83,30 @@ def test_a_line_that_cannot_be_read_is_quoted(line: str) -> None:
         list(corpus.parse(line, "here"))
 
 
+CALLS = """# complete
+# call: water, punctuated
+>
+g Water, Sam here.
+>R No water.
+# call: gas
+>
+g Gas, Ola here.
+"""
+
+
+def test_a_call_is_a_call_of_its_file_and_its_lines_follow_each_other() -> None:
+    items = [*corpus.parse(CALLS, "calls_here")]
+    assert [item.call for item in items] == ["calls_here 1", "calls_here 1", "calls_here 2"]
+    assert [item.line for item in items] == sorted({item.line for item in items})
+    assert items[-1].customer == ""
+    assert {corpus.part_of(item) for item in items} == {Part.TRAIN}
+
+
 def test_what_is_said_to_the_same_words_stays_together() -> None:
+    """Calls apart, which train whole."""
     parts: dict[str, set[Part]] = {}
     for item in corpus.load():
-        if item.customer and item.source != "acts":
+        if item.customer and item.source != "acts" and not item.call:
             parts.setdefault(item.customer.lower(), set()).add(corpus.part_of(item))
     assert {len(each) for each in parts.values()} == {1}
     assert set.union(*parts.values()) == set(Part)
