@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from services.score.heads import Speaker
-from services.score.rereading import Correction, Lines, log_odds, surroundings
+from services.score.rereading import Correction, Lines, log_odds, probabilities, surroundings
 from training.calibration import Figures, calibrate
 from training.data import Data
 
@@ -57,7 +57,7 @@ def learn(
     rows = [row for _, each in (*calls, *pieces) for row in each]
     said = _Said(
         np.vstack([surroundings(lines, projection) for lines, _ in (*calls, *pieces)]),
-        log_odds(_probabilities(first["agent"][rows])),
+        log_odds(probabilities(first["agent"][rows])),
         agent.labels[rows],
         agent.fold[rows],
     )
@@ -88,7 +88,7 @@ def _conversations(
     for said in map(sorted, calls.values()):
         found = {speaker: np.zeros((len(said), len(each.acts))) for speaker, each in data.items()}
         for place, (_, speaker, row) in enumerate(said):
-            found[speaker][place] = _probabilities(first[speaker][row])
+            found[speaker][place] = probabilities(first[speaker][row])
         lines = Lines(
             [speaker == "agent" for _, speaker, _ in said],
             [data[speaker].lines.texts[row] for _, speaker, row in said],
@@ -154,8 +154,3 @@ def _fit(said: _Said, chosen: Rows) -> tuple[Array, Array, Array]:
     found = [each.detach().numpy() for each in learned]
     unscaled = found[1] * scale[:, np.newaxis]
     return found[0], unscaled, found[2] - mean @ unscaled
-
-
-def _probabilities(logits: Array) -> Array:
-    found: Array = 1 / (1 + np.exp(-logits))
-    return found

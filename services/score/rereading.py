@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from services.score.features import Context, hand_features
 
-__all__ = ["Correction", "Lines", "surroundings"]
+__all__ = ["Correction", "Lines", "log_odds", "probabilities", "surroundings"]
 
 NEAR = 6  # sentences of the agent on either side that tell what the talk is about
 SURE = 1e-4  # probability that counts as none, and its complement as certain
@@ -59,9 +59,13 @@ class Correction:
         """The probabilities of the agent's acts in the agent's sentences, (sentences, acts)."""
         own = log_odds(lines.agent[np.array(lines.by_agent, dtype=bool)])
         around = surroundings(lines, self.projection).reshape(len(own), len(self.weights))
-        logits = self.trust * own + around @ self.weights + self.bias
-        found: Array = 1 / (1 + np.exp(-logits))
-        return found
+        return probabilities(self.trust * own + around @ self.weights + self.bias)
+
+
+def probabilities(logits: Array) -> Array:
+    """Of which these are the log-odds."""
+    found: Array = 1 / (1 + np.exp(-logits))
+    return found
 
 
 def log_odds(probabilities: Array) -> Array:
