@@ -12,6 +12,7 @@ from callscope import __version__
 from callscope.errors import CallscopeError
 from services.deadletters_cli import deadletters
 from services.ingest_cli import export, ingest
+from services.interrupts import kill_interrupts
 from services.keys_cli import keys
 from services.models_cli import models
 from services.rescore_cli import diff, rescore
@@ -52,6 +53,7 @@ def cli() -> None:
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
 def analyze(files: Sequence[Path], **options: Any) -> None:
     """Analyze recordings, or transcripts (.json, .vtt, .srt, .txt), and print what was found."""
+    kill_interrupts()
     from services.analyze import Request, analyze_files  # pulls in the engines
 
     sys.exit(analyze_files(files, Request(**options)))

@@ -5,11 +5,9 @@ told by the file name's ending, need the score service alone.
 """
 
 import contextlib
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Self
 
 import click
@@ -178,8 +176,6 @@ def records(
         CallscopeError: nothing could be analyzed: a setting, a model or the rubric is wrong.
     """
     messages = Console(stderr=True)
-    # kill must leave no thread, no port and no half record behind, as Ctrl-C does
-    signal.signal(signal.SIGTERM, _interrupt)
     settings = _Settings.load(files)
     settings.check(options)  # before the models, whose loading takes seconds
     with contextlib.ExitStack() as stack:
@@ -317,7 +313,3 @@ def _show(record: CallRecord, request: Request, many: bool) -> None:
         report(record, Console())
     else:
         click.echo(formats.render(record, request.form))
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -7,6 +7,7 @@ import click
 
 from callscope import rubric as rubrics
 from callscope.errors import InvalidRubric
+from services.interrupts import kill_interrupts
 from services.score.library import RubricLibrary
 
 __all__ = ["rubric"]
@@ -62,6 +63,7 @@ def try_(file: Path, calls: tuple[Path, ...]) -> None:
     FILE is a rubric, or YAML with nothing but own_acts. A CALL is a record that `callscope analyze
     --json` wrote, or a recording.
     """
+    kill_interrupts()
     from services.rehearsal import rehearse  # pulls in the engines
 
     rehearse(rubrics.load_own_acts(_text(file), str(file)), calls)
