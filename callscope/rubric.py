@@ -199,8 +199,8 @@ class Element:
     tells this element from a sentence that merely sounds like it. `unlike` are such sentences: a
     passage that is nearer to one of them than to every wording does not count. `only_with` names
     an element without which this one means nothing: it counts only close to where that was said.
-    `cue` is what the service has learned to hear in any words; where nothing is mentioned that
-    should be, it must be surer.
+    `cues` are what the service has learned to hear in any words, each enough by itself; where
+    nothing is mentioned that should be, it must be surer.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -210,7 +210,7 @@ class Element:
     mentions: Annotated[tuple[Wording, ...], Field(max_length=8)] = ()
     unlike: Wordings = ()
     only_with: Id | None = None
-    cue: Cue | None = None
+    cues: tuple[Cue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ def _clear(element: Element, required: bool) -> float:
 
     A sentence that a cue speaks for is quoted whole, unless it takes a clear match to count at all.
     """
-    return GIVEN if required and element.cue is not None else CLEAR
+    return GIVEN if required and element.cues else CLEAR
 
 
 def _unheard(disclosure: Disclosure) -> DisclosureResult:

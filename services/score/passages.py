@@ -132,21 +132,27 @@ class PassageFinder:
         self._closeness: dict[tuple[str, ...], Floats] = {}
 
     def in_sentences(self, wanted: Wanted) -> Passage | None:
-        """The sentence that matches best; None where none holds what must be mentioned."""
+        """The sentence that matches best; None where none holds what must be mentioned.
+
+        What is clear was said then, however much clearer it is repeated.
+        """
         element = wanted.element
         return _best(
-            self._passage(self._sentences[row], match)
-            for row in self._rows(wanted.near)
-            for match in self._matches(element, row)
+            (
+                self._passage(self._sentences[row], match)
+                for row in self._rows(wanted.near)
+                for match in self._matches(element, row)
+            ),
+            CLEAR,
         )
 
     def hopeless(self, wanted: Wanted) -> bool:
-        """Whether the element has a cue that no sentence shows a trace of."""
-        cue = wanted.element.cue
-        if cue is None:
+        """Whether the element has cues that no sentence shows a trace of."""
+        cues = wanted.element.cues
+        if not cues:
             return False
         findings = self.reading.findings
-        traces = (findings[row].probabilities.get(cue, 0.0) for row in self._rows(wanted.near))
+        traces = (findings[row].best(cues)[1] for row in self._rows(wanted.near))
         return max(traces, default=0.0) < TRACE
 
     def _matches(self, element: Element, row: int) -> Iterator[float]:
@@ -156,8 +162,8 @@ class PassageFinder:
         """
         text = self._texts[row]
         mentioned = mentions(element, text, self._vocabulary)
-        if element.cue is not None:
-            told = self.reading.findings[row].probabilities.get(element.cue, 0.0)
+        if element.cues:
+            _, told = self.reading.findings[row].best(element.cues)
             yield as_match(told if mentioned else moved(told, UNMENTIONED))
         if mentioned:
             alike, unlike = self._near(element.wordings), self._near(element.unlike)
@@ -302,11 +308,12 @@ def _worthy(windows: Sequence[_Window]) -> list[_Window]:
     return [each for each in windows if each.letters >= least]
 
 
-def _best(passages: Iterable[Passage]) -> Passage | None:
+def _best(passages: Iterable[Passage], enough: float = 1.0) -> Passage | None:
+    """That matches best, or well enough."""
     # Among equals the earliest, then the longest: it leaves out nothing that belongs to it.
     return max(
         passages,
-        key=lambda each: (round(each.match, 2), -each.start, len(each.words)),
+        key=lambda each: (round(min(each.match, enough), 2), -each.start, len(each.words)),
         default=None,
     )
 

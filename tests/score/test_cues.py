@@ -37,7 +37,7 @@ disclosures:
     required_when: [card_payment]
     elements:
       - id: consent
-        cue: charge_consent
+        cues: [charge_consent]
         wordings: [you authorize us to charge your card]
 """
 LINES: Sequence[Line] = (
@@ -134,6 +134,6 @@ def test_new_words_are_heard(engine: ScoreEngine, disclosure: str, said: str, st
 def test_every_cue_of_a_shipped_rubric_is_learned(rules: rubric.Rubric) -> None:
     learned = {act for group in Heads.read().groups.values() for act in group.acts}
     used = {cue for event in rules.events for cue in event.cues}
-    used |= {e.cue for d in rules.disclosures for e in d.elements if e.cue is not None}
+    used |= {cue for d in rules.disclosures for e in d.elements for cue in e.cues}
     assert used
     assert used <= learned

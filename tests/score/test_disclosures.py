@@ -89,9 +89,9 @@ def test_each_element_is_quoted_where_it_was_said(engine: ScoreEngine) -> None:
     lines: list[Line] = [("agent", "Good morning."), ("customer", "Hi."), OWING, ("agent", MIRANDA)]
     miranda = disclosed(engine, "mini_miranda", lines)
     quotes = {each.label: each.quote for each in miranda.evidence}
-    assert set(quotes) == {"attempt", "use", "collector"}
+    assert set(quotes) == {"attempt", "use"}
     assert "attempt to collect a debt" in quotes["attempt"]
-    assert quotes["collector"] == "This communication is from a debt collector."
+    assert "used for that purpose" in quotes["use"]
     assert miranda.words_per_minute == pytest.approx(60 / 0.3, rel=0.05)
 
 
@@ -105,7 +105,16 @@ def test_a_half_read_script_names_what_is_missing(engine: ScoreEngine) -> None:
     half = ("agent", "This is an attempt to collect a debt.")
     miranda = disclosed(engine, "mini_miranda", [OWING, ("customer", "What for?"), half])
     assert miranda.status is DisclosureStatus.PARTIAL
-    assert miranda.missing_elements == ("use", "collector")
+    assert miranda.missing_elements == ("use",)
+
+
+def test_who_says_that_they_collect_debts_need_not_say_that_they_try_to(
+    engine: ScoreEngine,
+) -> None:
+    named = ("agent", "This communication is from a debt collector.")
+    use = ("agent", "Any information obtained will be used for that purpose.")
+    miranda = disclosed(engine, "mini_miranda", [OWING, ("customer", "What for?"), named, use])
+    assert miranda.status is DisclosureStatus.DELIVERED
 
 
 def test_nothing_that_called_for_it_leaves_it_not_required(engine: ScoreEngine) -> None:
