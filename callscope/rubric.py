@@ -123,6 +123,23 @@ class ActPoints:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerPoints:
+    """Points for leaving nothing of the customer's unanswered.
+
+    All of them while each turn in which the customer shows one of `to` is answered with one of
+    `any_of` in the agent's next turn; in proportion less for each that is not, none from `none_at`
+    on.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    to: Annotated[tuple[CustomerAct, ...], Field(min_length=1)]
+    any_of: AgentActs
+    points: Points
+    none_at: Annotated[int, Field(ge=1, le=20)] = 5
+
+
+@dataclass(frozen=True, slots=True)
 class MetricPoints:
     """Points by a metric: all of them at `full_at`, none at `none_at`, a straight line between."""
 
@@ -149,8 +166,8 @@ class Penalty:
 class Behavior:
     """A behavior, how much it weighs (percent of the overall score), and what it is judged by.
 
-    The detector `acts` adds up `acts`, `metrics` and `penalties`; `disclosures` takes the share
-    of the required disclosures that were given.
+    The detector `acts` adds up `acts`, `answers`, `metrics` and `penalties`; `disclosures` takes
+    the share of the required disclosures that were given.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -164,6 +181,7 @@ class Behavior:
     window: Window = Window()
     opportunity: Opportunity | None = None
     acts: Annotated[tuple[ActPoints, ...], Field(max_length=12)] = ()
+    answers: Annotated[tuple[AnswerPoints, ...], Field(max_length=12)] = ()
     metrics: Annotated[tuple[MetricPoints, ...], Field(max_length=12)] = ()
     penalties: Annotated[tuple[Penalty, ...], Field(max_length=12)] = ()
     auto_fail: bool = False

@@ -14,6 +14,7 @@ from callscope.strict_yaml import Path
 
 __all__ = ["run"]
 
+_POINTS = ("acts", "answers", "metrics")
 _STARTS = ("first_seconds", "last_seconds", "last_share", "after")
 
 Finding = tuple[Path, str]
@@ -89,11 +90,11 @@ def _thresholds(data: Fields) -> Iterator[Finding]:
 
 
 def _points(path: Path, behavior: Fields) -> Iterator[Finding]:
-    parts = [*_each(behavior, path, "acts"), *_each(behavior, path, "metrics")]
+    parts = [part for kind in _POINTS for part in _each(behavior, path, kind)]
     points: list[Any] = [part.get("points") for _, part in parts]
     match behavior.get("detector", "acts"):
         case "disclosures":
-            for name in ("acts", "metrics", "penalties", "opportunity", "window"):
+            for name in (*_POINTS, "penalties", "opportunity", "window"):
                 if behavior.get(name):
                     yield (*path, name), "has no effect with the detector disclosures"
         case "acts" if all(_number(each) for each in points) and sum(points) < 100:
@@ -108,7 +109,7 @@ def _metrics(path: Path, behavior: Fields) -> Iterator[Finding]:
 
 
 def _acts(path: Path, behavior: Fields, known: set[str]) -> Iterator[Finding]:
-    for kind in ("acts", "penalties"):
+    for kind in ("acts", "answers", "penalties"):
         for place, rule in _each(behavior, path, kind):
             names = rule.get("any_of")
             for number, name in enumerate(names if isinstance(names, list) else ()):

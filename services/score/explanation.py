@@ -33,7 +33,8 @@ def explain(behavior: Behavior, grounds: Grounds, metrics: Metrics, score: float
 
 def trial_note(behavior: Behavior, on_trial: Mapping[str, int]) -> str:
     """That the behavior rests on acts that have not proven themselves; empty where it does not."""
-    named = [rule.any_of for rule in behavior.acts] + [rule.any_of for rule in behavior.penalties]
+    kinds = (behavior.acts, behavior.answers, behavior.penalties)
+    named = [rule.any_of for rules in kinds for rule in rules]
     acts = sorted({act for acts in named for act in acts if act in on_trial})
     if not acts:
         return ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from callscope.rubric import ActPoints, Behavior, Opportunity, Penalty, Thresholds
+from callscope.rubric import ActPoints, AnswerPoints, Behavior, Opportunity, Penalty, Thresholds
 from callscope.types import BehaviorScore, Evidence, Metrics, Outcome, Polarity, Role, Span, Timing
 from services.score import talk
 from services.score.events import Heard
@@ -18,7 +18,7 @@ from services.score.points import (
     outcome_probability,
     part_of,
 )
-from services.score.reading import FOUND, Finding, Reading
+from services.score.reading import FOUND, Exchange, Finding, Reading
 from services.score.windows import resolve
 
 __all__ = ["Case", "judge", "unscored"]
@@ -46,11 +46,13 @@ class _Look:
 
     `openings` are the customer's sentences that called for the behavior, each with a turn of the
     agent after it inside the window, `unanswered` those whose next turn of the agent shows none
-    of the acts; `chance` is the probability that there was an opening.
+    of the acts; `chance` is the probability that there was an opening. `exchanges` are those whose
+    customer's turn begins in the window.
     """
 
     behavior: Behavior
     said: tuple[Finding, ...]
+    exchanges: tuple[Exchange, ...]
     openings: tuple[Finding, ...] = ()
     unanswered: tuple[Finding, ...] = ()
     chance: float = 1.0
@@ -111,9 +113,10 @@ def unscored(behavior: Behavior, outcome: Outcome, confidence: float, why: str) 
 
 def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
     said = tuple(each for each in reading.by(Role.AGENT) if _starts_in(each, span))
+    exchanges = tuple(each for each in reading.exchanges() if _starts_in(each[0][0], span))
     wanted = behavior.opportunity
     if wanted is None:
-        return _Look(behavior, said)
+        return _Look(behavior, said, exchanges)
     answered_until = max((each.sentence.start for each in said), default=span.start)
     around = Span(span.start - wanted.before, min(span.end, answered_until))
     heard = [
@@ -125,6 +128,7 @@ def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
     return _Look(
         behavior,
         said,
+        exchanges,
         openings,
         tuple(each for each in openings if not _answered(each, behavior, reading, span)),
         max((probability for _, probability in heard), default=0.0),
@@ -160,26 +164,49 @@ def _parts(look: _Look, metrics: Metrics) -> Iterator[Part]:
     rules: tuple[ActPoints | Penalty, ...] = (*look.behavior.acts, *look.behavior.penalties)
     for rule in rules:
         yield part_of(rule, [finding.best(rule.any_of)[1] for finding in look.said])
+    for answers in look.behavior.answers:
+        yield part_of(answers, [left for left, _ in _left(look, answers)])
     for measured in look.behavior.metrics:
         value = talk.value(measured.metric, metrics)
         points = metric_points(measured, value or 0.0)
         yield points, {points: 1.0}
 
 
+def _left(look: _Look, rule: AnswerPoints) -> Iterator[tuple[float, Evidence]]:
+    """How likely each turn of the customer is left without an answer, and what calls for one."""
+    for asked, answer in look.exchanges:
+        opening = max(asked, key=lambda each: each.best(rule.to)[1])
+        act, called = opening.best(rule.to)
+        answered = max(each.best(rule.any_of)[1] for each in answer)
+        yield (
+            called * (1 - answered),
+            quote(opening, act, called, Polarity.MISSED_OPPORTUNITY),
+        )
+
+
 def _grounds(look: _Look, case: Case, outcome: Outcome) -> Grounds:
     behavior = look.behavior
     worth_most = sorted(behavior.acts, key=lambda rule: -rule.points)
     shown = _quotes(look.said, worth_most, Polarity.FOR)
-    missed: list[Evidence] = []
-    if behavior.opportunity is not None and outcome is not Outcome.DELIVERED:
-        missed = _quotes(look.unanswered, [behavior.opportunity], Polarity.MISSED_OPPORTUNITY)
     measured = {rule.metric for rule in behavior.metrics}
     return Grounds(
         shown=tuple(shown),
         against=tuple(_quotes(look.said, behavior.penalties, Polarity.AGAINST)),
         talked=tuple(talk.evidence(measured, case.metrics, case.reading)),
-        missed=tuple(missed),
+        missed=() if outcome is Outcome.DELIVERED else tuple(_missed(look)),
     )
+
+
+def _missed(look: _Look) -> list[Evidence]:
+    """What the customer said that called for an answer and got none, each sentence once."""
+    wanted = look.behavior.opportunity
+    rules = [] if wanted is None else [wanted]
+    quoted = _quotes(look.unanswered, rules, Polarity.MISSED_OPPORTUNITY)
+    left = [each for rule in look.behavior.answers for each in _left(look, rule)]
+    for likely, each in sorted(left, key=lambda pair: -pair[0])[:SHOWN]:
+        if likely >= FOUND and each.quote not in {other.quote for other in quoted}:
+            quoted.append(each)
+    return quoted
 
 
 def _quotes(

@@ -3,19 +3,22 @@
 A score is the sum of its parts, between 0 and 100:
 
 - acts: `points` in full once `count` sentences show one of the acts, in proportion below;
+- answers: `points` in full while nothing of the customer's is left unanswered, in proportion less
+  for each turn that is, none at `none_at`;
 - metrics: `points` in full at `full_at`, none at `none_at`, on a straight line between;
 - penalties: `points` off for each sentence that shows one of the acts, `at_most` in all.
 
-A sentence shows an act from probability 0.5. The same probabilities, taken as independent, give
-each possible score its probability, and each outcome the sum over its scores. Sentences are not
-independent, though: the confidence in an outcome is how often such a sum was right.
+A sentence shows an act, and a turn is left unanswered, from probability 0.5. The same
+probabilities, taken as independent, give each possible score its probability, and each outcome the
+sum over its scores. Sentences are not independent, though: the confidence in an outcome is how
+often such a sum was right.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, isclose
 
-from callscope.rubric import ActPoints, MetricPoints, Penalty, Thresholds
+from callscope.rubric import ActPoints, AnswerPoints, MetricPoints, Penalty, Thresholds
 from callscope.types import Outcome
 from services.score.odds import log_odds, logistic
 from services.score.reading import FOUND
@@ -24,6 +27,7 @@ __all__ = [
     "DISCLOSURES",
     "OUTCOMES",
     "Part",
+    "Rule",
     "Spread",
     "calibrated",
     "combine",
@@ -39,24 +43,25 @@ Spread = Mapping[float, float]
 Part = tuple[float, Spread]
 """The points counted, and their spread."""
 
+Rule = ActPoints | AnswerPoints | Penalty
+"""What gives or takes points for something that is counted."""
+
 # Platt scaling of the log-odds of outcomes and of disclosures' statuses, fitted on 882 and 402 of
 # them in 181 calls that others labeled.
 OUTCOMES, DISCLOSURES = (0.65, -0.4), (0.7, 1.0)
 SUREST = 0.995  # that a sum is taken for
 
 
-def part_of(rule: ActPoints | Penalty, probabilities: Sequence[float]) -> Part:
+def part_of(rule: Rule, probabilities: Sequence[float]) -> Part:
     """The points of one rule, from the probabilities of its acts in each sentence.
+
+    Of an `AnswerPoints`, from those that each turn is left unanswered.
 
     Only the likeliest sentences that can matter are spread out: hundreds of unlikely ones would
     add up to a certainty that nobody has.
     """
     found = sum(probability >= FOUND for probability in probabilities)
-    if isinstance(rule, Penalty):
-        needed = ceil(rule.at_most / rule.points) if rule.points else 0
-    else:
-        needed = rule.count
-    likeliest = sorted(probabilities, reverse=True)[:needed]
+    likeliest = sorted(probabilities, reverse=True)[: _needed(rule)]
     counts = _count_spread(likeliest)
     spread: defaultdict[float, float] = defaultdict(float)
     for count, probability in enumerate(counts):
@@ -105,10 +110,25 @@ def calibrated(probability: float, scaling: tuple[float, float] = OUTCOMES) -> f
     return logistic(slope * log_odds(probability, 1 - SUREST, SUREST) + shift)
 
 
-def _points(rule: ActPoints | Penalty, count: int) -> float:
-    if isinstance(rule, Penalty):
-        return -min(rule.at_most, rule.points * count)
-    return rule.points * min(1.0, count / rule.count)
+def _needed(rule: Rule) -> int:
+    """The count beyond which no more matters."""
+    match rule:
+        case ActPoints():
+            return rule.count
+        case AnswerPoints():
+            return rule.none_at
+        case Penalty():
+            return ceil(rule.at_most / rule.points) if rule.points else 0
+
+
+def _points(rule: Rule, count: int) -> float:
+    match rule:
+        case ActPoints():
+            return rule.points * min(1.0, count / rule.count)
+        case AnswerPoints():
+            return rule.points * max(0.0, 1 - count / rule.none_at)
+        case Penalty():
+            return -min(rule.at_most, rule.points * count)
 
 
 def _count_spread(probabilities: Sequence[float]) -> list[float]:

@@ -1,7 +1,8 @@
 """A conversation as the models read it: sentences, their vectors, and the acts in them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from services.score.heads import Heads, Said, Speaker
 from services.score.rereading import Lines
 from services.score.sentences import Sentence, split
 
-__all__ = ["FOUND", "Finding", "Reader", "Reading", "settled"]
+__all__ = ["FOUND", "Exchange", "Finding", "Reader", "Reading", "settled"]
 
 FOUND = 0.5
 """From this probability an act counts as found: where training placed each head's decision."""
@@ -41,6 +42,10 @@ class Finding:
         return max(
             ((str(act), self.probabilities.get(act, 0.0)) for act in acts), key=lambda a: a[1]
         )
+
+
+Exchange = tuple[tuple[Finding, ...], tuple[Finding, ...]]
+"""What the customer said in a turn, and what the agent said next."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +78,15 @@ class Reading:
             for finding in self.findings
             if finding.sentence.role is role and not finding.sentence.backchannel
         )
+
+    def exchanges(self) -> Iterator[Exchange]:
+        """Each turn of the customer and the agent's next one, backchannels apart."""
+        live = [each for each in self.findings if not each.sentence.backchannel]
+        turns = [(role, tuple(said)) for role, said in groupby(live, lambda f: f.sentence.role)]
+        spoken = [(role, said) for role, said in turns if role in (Role.CUSTOMER, Role.AGENT)]
+        for (role, asked), (_, answer) in pairwise(spoken):
+            if role is Role.CUSTOMER:
+                yield asked, answer
 
 
 class Reader:

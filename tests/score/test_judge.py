@@ -8,6 +8,7 @@ import pytest
 from callscope.acts import AgentAct, CustomerAct
 from callscope.rubric import (
     ActPoints,
+    AnswerPoints,
     Behavior,
     Event,
     MetricPoints,
@@ -143,6 +144,44 @@ def test_an_offense_costs_points_and_is_quoted_against() -> None:
     score = judged({**PROBLEM, 2: {"understanding": 0.9, "dismissive": 0.9}})
     assert (score.outcome, score.score) == (Outcome.PARTIAL, 40)
     assert {each.polarity for each in score.evidence} == {Polarity.FOR, Polarity.AGAINST}
+
+
+ANSWERS = Behavior(
+    id="answers",
+    title="Answers",
+    question="Is everything answered?",
+    weight=100,
+    answers=(
+        AnswerPoints(
+            (CustomerAct.PROBLEM, CustomerAct.QUESTION),
+            (AgentAct.INFORMATION,),
+            points=100,
+            none_at=2,
+        ),
+    ),
+)
+ASKED = {1: {"problem": 0.9}, 3: {"question": 0.9}}
+LINES: tuple[Line, ...] = (*CALL, ("agent", "It opens at nine."), ("customer", "Does it?"))
+
+
+def test_what_is_answered_in_the_next_turn_costs_nothing() -> None:
+    score = judged(
+        {**ASKED, 2: {"information": 0.9}, 4: {"information": 0.9}}, ANSWERS, lines=LINES
+    )
+    assert (score.outcome, score.score, score.evidence) == (Outcome.DELIVERED, 100, ())
+
+
+def test_what_is_left_unanswered_costs_points_and_is_quoted() -> None:
+    score = judged({**ASKED, 4: {"information": 0.9}}, ANSWERS, lines=LINES)
+    assert (score.outcome, score.score) == (Outcome.PARTIAL, 50)
+    (evidence,) = score.evidence
+    assert (evidence.quote, evidence.label) == ("My phone is broken.", "problem")
+    assert evidence.polarity is Polarity.MISSED_OPPORTUNITY
+
+
+def test_what_nobody_had_the_time_to_answer_is_not_held_against_them() -> None:
+    score = judged({5: {"question": 0.9}}, ANSWERS, lines=LINES)
+    assert score.score == 100
 
 
 def test_what_a_backchannel_says_is_no_act() -> None:

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callscope.acts import AgentAct
-from callscope.rubric import ActPoints, MetricPoints, Penalty, Thresholds
+from callscope.acts import AgentAct, CustomerAct
+from callscope.rubric import ActPoints, AnswerPoints, MetricPoints, Penalty, Thresholds
 from callscope.types import Outcome
 from services.score.points import (
+    Rule,
     calibrated,
     combine,
     metric_points,
@@ -22,6 +23,13 @@ THRESHOLDS = Thresholds(delivered=70, partial=35)
 probabilities = st.lists(st.floats(0, 1), max_size=12)
 rules = st.one_of(
     st.builds(ActPoints, st.just(ANY), st.integers(0, 100), st.integers(1, 5)),
+    st.builds(
+        AnswerPoints,
+        st.just((CustomerAct.PROBLEM,)),
+        st.just(ANY),
+        st.integers(0, 100),
+        st.integers(1, 5),
+    ),
     st.builds(Penalty, st.just(ANY), st.integers(0, 100), st.integers(0, 100)),
 )
 
@@ -35,6 +43,12 @@ def test_points_come_in_full_at_the_count_and_in_proportion_below() -> None:
 def test_penalties_add_up_to_their_limit() -> None:
     rule = Penalty(ANY, points=30, at_most=70)
     assert [part_of(rule, [0.9] * found)[0] for found in range(4)] == [0, -30, -60, -70]
+
+
+def test_points_for_answers_fall_with_each_turn_that_gets_none() -> None:
+    rule = AnswerPoints((CustomerAct.PROBLEM,), ANY, points=60, none_at=3)
+    points = [part_of(rule, [0.9] * left)[0] for left in range(5)]
+    assert points == pytest.approx([60, 40, 20, 0, 0])
 
 
 def test_an_act_counts_from_one_half() -> None:
@@ -86,7 +100,7 @@ def test_many_unlikely_sentences_do_not_make_a_likely_one() -> None:
 
 @given(st.lists(st.tuples(rules, probabilities), max_size=5))
 def test_the_score_is_possible_and_the_spread_adds_up_to_one(
-    parts: list[tuple[ActPoints | Penalty, list[float]]],
+    parts: list[tuple[Rule, list[float]]],
 ) -> None:
     score, spread = combine(part_of(*part) for part in parts)
     assert 0 <= score <= 100
@@ -99,16 +113,16 @@ def test_the_score_is_possible_and_the_spread_adds_up_to_one(
 
 
 @given(probabilities, st.floats(0.5, 1), rules)
-def test_one_more_act_never_hurts_and_one_more_offense_never_helps(
-    found: list[float], more: float, rule: ActPoints | Penalty
+def test_one_more_act_never_hurts_and_one_more_fault_never_helps(
+    found: list[float], more: float, rule: Rule
 ) -> None:
     before, after = part_of(rule, found)[0], part_of(rule, [*found, more])[0]
-    assert after <= before if isinstance(rule, Penalty) else after >= before
+    assert after >= before if isinstance(rule, ActPoints) else after <= before
     assert combine([(50.0, {50.0: 1.0}), part_of(rule, found)])[0] >= 0
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0]), max_size=8), rules)
-def test_where_all_is_certain_the_score_is(found: list[float], rule: ActPoints | Penalty) -> None:
+def test_where_all_is_certain_the_score_is(found: list[float], rule: Rule) -> None:
     score, spread = combine([(60.0, {60.0: 1.0}), part_of(rule, found)])
     likely = max(spread, key=lambda each: spread[each])
     assert spread[likely] == pytest.approx(1)
