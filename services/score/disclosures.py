@@ -88,7 +88,11 @@ def _said(
     """The best passage of each element: first of those that stand alone, then of the others."""
     places = [(d, e) for d, each in enumerate(disclosures) for e in range(len(each.elements))]
     element = {(d, e): disclosures[d].elements[e] for d, e in places}
-    alone = {place: Wanted(element[place]) for place in places if not element[place].only_with}
+    alone = {
+        (d, e): Wanted(element[d, e], called=required[d])
+        for d, e in places
+        if not element[d, e].only_with
+    }
     found = _found(alone, required, finder, lambda done: progress(done / 2))
     dependent: dict[Place, Wanted] = {}
     for place in places:
@@ -99,7 +103,7 @@ def _said(
         passage = found[base] if base is not None else None
         if passage is not None and _given(passage):
             near = Span(passage.start - CLOSE, passage.end + CLOSE)
-            dependent[place] = Wanted(element[place], near)
+            dependent[place] = Wanted(element[place], near, required[place[0]])
     found |= _found(dependent, required, finder, lambda done: progress(0.5 + done / 2))
     said = [
         tuple(found.get((d, e)) for e in range(len(each.elements)))
@@ -133,7 +137,6 @@ def _found(
         for place, each in found.items()
         if (required[place[0]] or place[0] in nearly)
         and (each is None or each.match < _clear(wanted[place].element, required[place[0]]))
-        and not finder.hopeless(wanted[place])
     ]
     windows = finder.in_windows([wanted[place] for place in unclear], progress)
     for place, window in zip(unclear, windows, strict=True):

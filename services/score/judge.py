@@ -10,9 +10,10 @@ from services.score.events import Heard
 from services.score.evidence import Grounds, quote
 from services.score.explanation import explain, trial_note
 from services.score.points import (
-    Part,
+    Spread,
     calibrated,
     combine,
+    median,
     metric_points,
     outcome_of,
     outcome_probability,
@@ -75,7 +76,8 @@ def judge(behavior: Behavior, case: Case) -> BehaviorScore:
         why = f"The call {lack} to measure {', '.join(unknown)}."
         return unscored(behavior, Outcome.NOT_ASSESSABLE, 1.0, why)
     look = _look(behavior, case.reading, span)
-    score, spread = combine(_parts(look, case.metrics))
+    spread = combine(_parts(look, case.metrics))
+    score = median(spread)
     outcome = outcome_of(score, case.thresholds)
     likely = outcome_probability(spread, outcome, case.thresholds)
     if outcome is Outcome.MISSED and behavior.opportunity is not None:
@@ -160,7 +162,7 @@ def _starts_in(finding: Finding, span: Span) -> bool:
     return span.start <= finding.sentence.start < span.end
 
 
-def _parts(look: _Look, metrics: Metrics) -> Iterator[Part]:
+def _parts(look: _Look, metrics: Metrics) -> Iterator[Spread]:
     rules: tuple[ActPoints | Penalty, ...] = (*look.behavior.acts, *look.behavior.penalties)
     for rule in rules:
         yield part_of(rule, [finding.best(rule.any_of)[1] for finding in look.said])
@@ -168,8 +170,7 @@ def _parts(look: _Look, metrics: Metrics) -> Iterator[Part]:
         yield part_of(answers, [left for left, _ in _left(look, answers)])
     for measured in look.behavior.metrics:
         value = talk.value(measured.metric, metrics)
-        points = metric_points(measured, value or 0.0)
-        yield points, {points: 1.0}
+        yield {metric_points(measured, value or 0.0): 1.0}
 
 
 def _left(look: _Look, rule: AnswerPoints) -> Iterator[tuple[float, Evidence]]:

@@ -46,8 +46,10 @@ GIVEN = 0.60
 
 STEEPNESS = 20.0  # of the probability that an element was said, around GIVEN
 
-TRACE = 0.02  # of a cue: where nobody comes near it, wordings that match are another matter
-UNMENTIONED = 0.7  # the probability of a cue that counts as even where no mention bears it out
+TRACE = 0.03  # of a cue: without it, wordings that match are another matter
+# The probability of a cue that counts as even: by whether what should be is mentioned, and whether
+# the element was called for.
+LINES = {(False, False): 0.7, (True, False): 0.5, (False, True): 0.5, (True, True): 0.3}
 
 CLEAR = 0.70
 """A match from which windows are not needed."""
@@ -98,10 +100,14 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An element to look for; `near` bounds where, None for the whole conversation."""
+    """An element to look for; `near` bounds where, None for the whole conversation.
+
+    `called` tells whether something in the call called for it.
+    """
 
     element: Element
     near: Span | None = None
+    called: bool = False
 
 
 class PassageFinder:
@@ -136,35 +142,27 @@ class PassageFinder:
 
         What is clear was said then, however much clearer it is repeated.
         """
-        element = wanted.element
         return _best(
             (
                 self._passage(self._sentences[row], match)
                 for row in self._rows(wanted.near)
-                for match in self._matches(element, row)
+                for match in self._matches(wanted, row)
             ),
             CLEAR,
         )
 
-    def hopeless(self, wanted: Wanted) -> bool:
-        """Whether the element has cues that no sentence shows a trace of."""
-        cues = wanted.element.cues
-        if not cues:
-            return False
-        findings = self.reading.findings
-        traces = (findings[row].best(cues)[1] for row in self._rows(wanted.near))
-        return max(traces, default=0.0) < TRACE
+    def _matches(self, wanted: Wanted, row: int) -> Iterator[float]:
+        """How well a sentence matches, by its cues and by its words.
 
-    def _matches(self, element: Element, row: int) -> Iterator[float]:
-        """How well a sentence matches, by its cue and by its words.
-
-        A cue is taken with more care where nothing is mentioned that should be.
+        A cue is taken with more care where nothing is mentioned that should be, and with less
+        where it was called for.
         """
-        text = self._texts[row]
+        element, text = wanted.element, self._texts[row]
         mentioned = mentions(element, text, self._vocabulary)
         if element.cues:
             _, told = self.reading.findings[row].best(element.cues)
-            yield as_match(told if mentioned else moved(told, UNMENTIONED))
+            line = LINES[mentioned, wanted.called]
+            yield as_match(moved(told, line))
         if mentioned:
             alike, unlike = self._near(element.wordings), self._near(element.unlike)
             yield _match(_letters(element, text), alike[row], unlike[row])
@@ -264,11 +262,17 @@ class PassageFinder:
             yield place, start, end
 
     def _nearest(self, wanted: Wanted) -> list[int]:
-        """The sentences that come nearest, by meaning or by letters."""
+        """The sentences that come nearest, by meaning or by letters.
+
+        Those that show no trace of the element's cues say something else with the same words.
+        """
+        cues = wanted.element.cues
         meanings = self._near(wanted.element.wordings)
         spelled = _spelled(wanted.element.wordings)
         near: list[tuple[float, int]] = []
         for row in self._rows(wanted.near):
+            if cues and self.reading.findings[row].best(cues)[1] < TRACE:
+                continue
             meaning = float(meanings[row])
             letters = max(fuzz.partial_ratio(each, self._texts[row]) for each in spelled) / 100
             if meaning >= PROMISING or letters >= SPELLED:

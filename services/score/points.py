@@ -8,10 +8,10 @@ A score is the sum of its parts, between 0 and 100:
 - metrics: `points` in full at `full_at`, none at `none_at`, on a straight line between;
 - penalties: `points` off for each sentence that shows one of the acts, `at_most` in all.
 
-A sentence shows an act, and a turn is left unanswered, from probability 0.5. The same
-probabilities, taken as independent, give each possible score its probability, and each outcome the
-sum over its scores. Sentences are not independent, though: the confidence in an outcome is how
-often such a sum was right.
+How surely a sentence shows an act, or a turn is left unanswered, is a probability. The
+probabilities, taken as independent, give each possible sum its own, and each outcome the total of
+its sums. The score is the median: as likely too high as too low. Sentences are not independent,
+though: the confidence in an outcome is how often such a total was right.
 """
 
 from collections import defaultdict
@@ -21,16 +21,15 @@ from math import ceil, isclose
 from callscope.rubric import ActPoints, AnswerPoints, MetricPoints, Penalty, Thresholds
 from callscope.types import Outcome
 from services.score.odds import log_odds, logistic
-from services.score.reading import FOUND
 
 __all__ = [
     "DISCLOSURES",
     "OUTCOMES",
-    "Part",
     "Rule",
     "Spread",
     "calibrated",
     "combine",
+    "median",
     "metric_points",
     "outcome_of",
     "outcome_probability",
@@ -40,9 +39,6 @@ __all__ = [
 Spread = Mapping[float, float]
 """Points, and the probability of each."""
 
-Part = tuple[float, Spread]
-"""The points counted, and their spread."""
-
 Rule = ActPoints | AnswerPoints | Penalty
 """What gives or takes points for something that is counted."""
 
@@ -50,23 +46,20 @@ Rule = ActPoints | AnswerPoints | Penalty
 # them in 181 calls that others labeled.
 OUTCOMES, DISCLOSURES = (0.65, -0.4), (0.7, 1.0)
 SUREST = 0.995  # that a sum is taken for
+HALF = 0.5 - 1e-9  # of a probability that was added up
 
 
-def part_of(rule: Rule, probabilities: Sequence[float]) -> Part:
+def part_of(rule: Rule, probabilities: Sequence[float]) -> Spread:
     """The points of one rule, from the probabilities of its acts in each sentence.
 
-    Of an `AnswerPoints`, from those that each turn is left unanswered.
-
-    Only the likeliest sentences that can matter are spread out: hundreds of unlikely ones would
-    add up to a certainty that nobody has.
+    Of an `AnswerPoints`, from those that each turn is left unanswered. Only the likeliest that can
+    matter are spread out: hundreds of unlikely ones would add up to a certainty that nobody has.
     """
-    found = sum(probability >= FOUND for probability in probabilities)
     likeliest = sorted(probabilities, reverse=True)[: _needed(rule)]
-    counts = _count_spread(likeliest)
     spread: defaultdict[float, float] = defaultdict(float)
-    for count, probability in enumerate(counts):
+    for count, probability in enumerate(_count_spread(likeliest)):
         spread[_points(rule, count)] += probability
-    return _points(rule, found), dict(spread)
+    return dict(spread)
 
 
 def metric_points(rule: MetricPoints, value: float) -> float:
@@ -75,20 +68,29 @@ def metric_points(rule: MetricPoints, value: float) -> float:
     return rule.points * min(1.0, max(0.0, share))
 
 
-def combine(parts: Iterable[Part]) -> Part:
-    """The score of several parts together, kept between 0 and 100."""
-    total, spread = 0.0, {0.0: 1.0}
-    for points, each in parts:
-        total += points
+def combine(parts: Iterable[Spread]) -> Spread:
+    """The scores of several parts together, kept between 0 and 100."""
+    spread = {0.0: 1.0}
+    for part in parts:
         sums: defaultdict[float, float] = defaultdict(float)
         for score, probability in spread.items():
-            for more, likely in each.items():
+            for more, likely in part.items():
                 sums[round(score + more, 2)] += probability * likely
         spread = dict(sums)
     clipped: defaultdict[float, float] = defaultdict(float)
     for score, probability in spread.items():
-        clipped[_clip(score)] += probability
-    return _clip(round(total, 2)), dict(clipped)
+        clipped[min(100.0, max(0.0, score))] += probability
+    return dict(clipped)
+
+
+def median(spread: Spread) -> float:
+    """The score that is as likely too high as too low; of two the better one."""
+    above = 0.0
+    for score in sorted(spread, reverse=True):
+        above += spread[score]
+        if above >= HALF:
+            return score
+    return 0.0
 
 
 def outcome_of(score: float, thresholds: Thresholds) -> Outcome:
@@ -139,7 +141,3 @@ def _count_spread(probabilities: Sequence[float]) -> list[float]:
         met = [0.0] + [share * probability for share in counts]
         counts = [a + b for a, b in zip(missed, met, strict=True)]
     return counts
-
-
-def _clip(score: float) -> float:
-    return min(100.0, max(0.0, score))

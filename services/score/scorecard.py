@@ -79,7 +79,7 @@ def _by_disclosures(
         confidence = min((each.confidence for each in disclosures), default=1.0)
         return unscored(behavior, Outcome.NO_OPPORTUNITY, confidence, why)
     score = round(sum(map(_worth, required)) / len(required), 2)
-    _, spread = combine((0.0, _spread(each, len(required))) for each in required)
+    spread = combine(_spread(each, len(required)) for each in required)
     outcome = outcome_of(score, case.thresholds)
     evidence: list[Evidence] = [each for result in required for each in result.evidence]
     return BehaviorScore(

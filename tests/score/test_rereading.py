@@ -27,7 +27,7 @@ def told(reader: Reader, act: str, said: str, answer: str) -> float:
     ("said", "answer", "other", "act"),
     [
         ("And it's under?", "Okonkwo, Grace Okonkwo.", "Under the sink.", Cue.NAME_ASKED),
-        ("And that is?", "Four four one, nine zero two.", "Annoying.", Cue.PROOF_ASKED),
+        ("And the other half?", "BN two, four RT.", "The other half is mine.", Cue.PROOF_ASKED),
     ],
 )
 def test_the_answer_tells_what_was_asked(
