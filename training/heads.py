@@ -155,6 +155,8 @@ def tuned(
     networks = [Network(encoder.branch_from(tuning.FIRST), lines) for _ in range(FOLDS)]
 
     def tune(fold: int) -> None:
+        # A fork has none of its parent's threads, and would wait for their help without an end.
+        torch.set_num_threads(1)
         if not files[fold].exists():
             tuning.tune(networks[fold], states, lines, learned[fold], SEED + fold)
             torch.save(networks[fold].state_dict(), files[fold])
