@@ -218,7 +218,8 @@ class Element:
     passage that is nearer to one of them than to every wording does not count. `only_with` names
     an element without which this one means nothing: it counts only close to where that was said.
     `cues` are what the service has learned to hear in any words, each enough by itself; where
-    nothing is mentioned that should be, it must be surer.
+    nothing is mentioned that should be, it must be surer, and may be less sure where the
+    disclosure was called for, unless it is `commonplace`: what such calls speak of anyway.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -229,6 +230,7 @@ class Element:
     unlike: Wordings = ()
     only_with: Id | None = None
     cues: tuple[Cue, ...] = ()
+    commonplace: bool = False
 
 
 @dataclass(frozen=True, slots=True)

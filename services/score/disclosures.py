@@ -88,10 +88,11 @@ def _said(
     """The best passage of each element: first of those that stand alone, then of the others."""
     places = [(d, e) for d, each in enumerate(disclosures) for e in range(len(each.elements))]
     element = {(d, e): disclosures[d].elements[e] for d, e in places}
+    called = {place: required[place[0]] and not element[place].commonplace for place in places}
     alone = {
-        (d, e): Wanted(element[d, e], called=required[d])
-        for d, e in places
-        if not element[d, e].only_with
+        place: Wanted(element[place], called=called[place])
+        for place in places
+        if not element[place].only_with
     }
     found = _found(alone, required, finder, lambda done: progress(done / 2))
     dependent: dict[Place, Wanted] = {}
@@ -103,7 +104,7 @@ def _said(
         passage = found[base] if base is not None else None
         if passage is not None and _given(passage):
             near = Span(passage.start - CLOSE, passage.end + CLOSE)
-            dependent[place] = Wanted(element[place], near, required[place[0]])
+            dependent[place] = Wanted(element[place], near, called[place])
     found |= _found(dependent, required, finder, lambda done: progress(0.5 + done / 2))
     said = [
         tuple(found.get((d, e)) for e in range(len(each.elements)))

@@ -48,7 +48,7 @@ STEEPNESS = 20.0  # of the probability that an element was said, around GIVEN
 
 TRACE = 0.03  # of a cue: without it, wordings that match are another matter
 # The probability of a cue that counts as even: by whether what should be is mentioned, and whether
-# the element was called for.
+# it was called for. Placed on 221 labeled calls.
 LINES = {(False, False): 0.7, (True, False): 0.5, (False, True): 0.5, (True, True): 0.3}
 
 CLEAR = 0.70
@@ -102,7 +102,7 @@ class _Window:
 class Wanted:
     """An element to look for; `near` bounds where, None for the whole conversation.
 
-    `called` tells whether something in the call called for it.
+    `called` tells whether something in the call makes it likely to be said.
     """
 
     element: Element
@@ -161,8 +161,7 @@ class PassageFinder:
         mentioned = mentions(element, text, self._vocabulary)
         if element.cues:
             _, told = self.reading.findings[row].best(element.cues)
-            line = LINES[mentioned, wanted.called]
-            yield as_match(moved(told, line))
+            yield as_match(moved(told, LINES[mentioned, wanted.called]))
         if mentioned:
             alike, unlike = self._near(element.wordings), self._near(element.unlike)
             yield _match(_letters(element, text), alike[row], unlike[row])
