@@ -109,7 +109,7 @@ def _spread(result: DisclosureResult, required: int) -> Spread:
 
 
 def _counted(required: Sequence[DisclosureResult]) -> str:
-    """`Of 3 required disclosures 2 were given in full; missing: Payment authorization`."""
+    """`1 of 2 required disclosures given in full and in time; missing: Payment authorization`."""
     groups = [
         (word, [r.title for r in required if r.status is status])
         for word, status in (
@@ -117,9 +117,10 @@ def _counted(required: Sequence[DisclosureResult]) -> str:
             ("missing", DisclosureStatus.MISSING),
         )
     ]
-    full = sum(result.status is DisclosureStatus.DELIVERED for result in required)
     late = [r.title for r in required if False in (r.on_time, r.in_order)]
-    parts = [f"Of {len(required)} required disclosures {full} given in full"]
+    full = [r for r in required if r.status is DisclosureStatus.DELIVERED and r.title not in late]
+    whole = f"{len(required)} required disclosure{'s' if len(required) > 1 else ''}"
+    parts = [f"{len(full)} of {whole} given in full and in time"]
     parts += [
         f"{word}: {listed(titles)}"
         for word, titles in [*groups, ("late or out of order", late)]

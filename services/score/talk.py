@@ -33,17 +33,17 @@ def describe(metric: Metric, number: float) -> str:
     """A metric's value in words."""
     match metric:
         case "interruptions_per_minute":
-            return f"{_often(number)} interruptions {CUSTOMERS_MINUTE}"
+            return _often(number, "interruptions", "of the customer")
         case "backchannels_per_minute":
-            return f"{_often(number)} signs of listening {CUSTOMERS_MINUTE}"
+            return _often(number, "backchannels", "such as “mm-hmm”")
         case "response_latency":
-            return f"answers after {number:.1f} s"
+            return f"answers after {number:.1f} s in the median"
         case "talk_share":
-            return f"{number:.0%} of the talk"
+            return f"talks {number:.0%} of the time that either does"
 
 
-def _often(rate: float) -> str:
-    return f"{rate:.1f}" if rate > 0 else "no"
+def _often(rate: float, what: str, which: str) -> str:
+    return f"{rate:.1f} {what} {CUSTOMERS_MINUTE}" if rate > 0 else f"no {what} {which}"
 
 
 def evidence(measured: Collection[Metric], metrics: Metrics, reading: Reading) -> list[Evidence]:
