@@ -81,10 +81,13 @@ class Reading:
 
     def exchanges(self) -> Iterator[Exchange]:
         """Each turn of the customer and the agent's next one, backchannels apart."""
-        live = [each for each in self.findings if not each.sentence.backchannel]
-        turns = [(role, tuple(said)) for role, said in groupby(live, lambda f: f.sentence.role)]
-        spoken = [(role, said) for role, said in turns if role in (Role.CUSTOMER, Role.AGENT)]
-        for (role, asked), (_, answer) in pairwise(spoken):
+        spoken = [
+            each
+            for each in self.findings
+            if each.sentence.role in (Role.CUSTOMER, Role.AGENT) and not each.sentence.backchannel
+        ]
+        turns = [(role, tuple(said)) for role, said in groupby(spoken, lambda f: f.sentence.role)]
+        for (role, asked), (_, answer) in pairwise(turns):
             if role is Role.CUSTOMER:
                 yield asked, answer
 

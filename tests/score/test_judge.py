@@ -179,6 +179,12 @@ def test_what_is_left_unanswered_costs_points_and_is_quoted() -> None:
     assert evidence.polarity is Polarity.MISSED_OPPORTUNITY
 
 
+def test_a_machine_answers_for_nobody() -> None:
+    lines: tuple[Line, ...] = (CALL[0], CALL[1], ("ivr", "Please hold."), *CALL[1:])
+    found = {1: {"problem": 0.9}, 4: {"information": 0.9}}
+    assert judged(found, ANSWERS, lines=lines).score == 100
+
+
 def test_what_nobody_had_the_time_to_answer_is_not_held_against_them() -> None:
     score = judged({5: {"question": 0.9}}, ANSWERS, lines=LINES)
     assert score.score == 100
