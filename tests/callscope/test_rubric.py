@@ -134,6 +134,14 @@ def test_three_rubrics_ship() -> None:
             ("[apology, understanding]", "apology"),
             "line 12: behaviors[0].acts[0].any_of: should be a list",
         ),
+        (
+            (
+                "{first_seconds: 30}",
+                "{first_seconds: 30}\n    answers:\n"
+                "      - {to: [question], any_of: [answer], points: 9}",
+            ),
+            "line 11: behaviors[0].answers[0].any_of[0]: no act is named answer",
+        ),
         (("points: 100", "points: 99"), "line 5: behaviors[0]: its points add up to 99"),
         (("id: notices", "id: empathy"), "line 14: behaviors[1].id: empathy is used twice"),
         (

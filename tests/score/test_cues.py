@@ -1,20 +1,23 @@
 """Cues: what disclosures are made of and hang on, heard in words that no rubric lists."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from callscope import rubric
 from callscope.acts import Cue
 from callscope.types import DisclosureStatus, Role
+from services.score.disclosures import check_disclosures
 from services.score.encoder import Encoder
 from services.score.engine import ScoreEngine
 from services.score.events import Heard, hear
 from services.score.heads import Heads
 from services.score.library import RubricLibrary
-from services.score.passages import GIVEN, as_match, likelihood
+from services.score.passages import GIVEN, PassageFinder, as_match, likelihood
 from services.score.wordings import WordingsCache
-from tests.score.conversations import Line, conversation, disclosed, reading
+from tests.score.conversations import Line, conversation, disclosed, reading, talk
 
 PAYING = """
 id: paying
@@ -98,6 +101,35 @@ def test_cues_are_enough_for_an_event_and_must_be_known() -> None:
 
 def test_nobody_who_could_tell_leaves_it_untold(encoder: Encoder) -> None:
     assert heard(encoder, {}, [("ivr", "Welcome to Westbrook.")]) == (None, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("called", "commonplace", "given"),
+    [(True, False, True), (False, False, False), (True, True, False)],
+)
+def test_what_is_due_may_be_heard_less_surely_unless_such_calls_speak_of_it_anyway(
+    encoder: Encoder, called: bool, commonplace: bool, given: bool
+) -> None:
+    sure: Mapping[int, Mapping[str, float]] = {
+        2: {Cue.CARD_PAYMENT: 0.9 * called},
+        4: {Cue.CHARGE_CONSENT: 0.4},
+    }
+    lines = (*LINES, ("customer", "Sure."), ("agent", "Permission, then, for the lot?"))
+    rules = rubric.load(
+        PAYING.replace(
+            "        cues: [charge_consent]",
+            "        cues: [charge_consent]\n        mentions: [permission]\n"
+            f"        commonplace: {str(commonplace).lower()}",
+        )
+    )
+    said = reading(conversation(lines), sure)
+    nothing = np.zeros((len(said.findings), encoder.dimensions), dtype=np.float32)
+    said = replace(said, vectors=nothing)
+    wordings = WordingsCache(encoder).of(rules, lambda _: None)
+    finder = PassageFinder(encoder, wordings, said, Role.AGENT)
+    hearing = hear(rules, said, wordings, encoder)
+    (result,) = check_disclosures(rules.disclosures, finder, hearing, talk(), lambda _: None)
+    assert (result.status is DisclosureStatus.DELIVERED) == given
 
 
 @pytest.mark.parametrize("probability", [0.001, 0.3, 0.5, 0.97])
