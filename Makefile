@@ -28,6 +28,7 @@ PIP_INSTALL := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-c
 
 # Threads that spin while they wait take the cores from those that work.
 export OMP_WAIT_POLICY ?= PASSIVE
+export OPENBLAS_NUM_THREADS ?= 1
 # Where this is set, the byte code compiled on first use would be thrown away each time.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -1,6 +1,6 @@
 """What share of a call's work each stage is, scoring above all.
 
-    python -m bench.share FILE... [--out bench/results/share.json]
+    OPENBLAS_NUM_THREADS=1 python -m bench.share FILE... [--out bench/results/share.json]
 
 The three services run in this process, one thread each, one stage after the other, side by side on
 the same recordings. Seconds are the processor's, so that other work on the machine changes little.

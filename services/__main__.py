@@ -119,6 +119,9 @@ def main() -> None:
     """Run the command line; a Callscope error becomes one line and an exit status."""
     # Read by libraries when they load; our own settings are read in the commands.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # NumPy's matrices are small here: a second thread waits at a full core's cost, and as many
+    # threads as cores make another sum, and another record, on each machine.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         cli.main(standalone_mode=False)
