@@ -1,6 +1,7 @@
 """Events of a rubric: when, and in which sentence, each is first heard in a call."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -103,6 +104,7 @@ class _Lines:
         self.findings = reading.findings
         self.vectors = reading.vectors
         self.words = [tokens(each.sentence.text) for each in reading.findings]
+        self.joined = [f" {' '.join(each)} " for each in self.words]
         self.singular = [{*map(_singular, each)} for each in self.words]
         self.restorable = [heard_words(each.sentence.words) for each in reading.findings]
         self.vocabulary = Vocabulary(chain(*self.words))
@@ -119,9 +121,9 @@ class _Lines:
 
     def hold(self, row: int, spelled: str) -> bool:
         """Whether some words of a sentence are, or sound like, what a list spells."""
-        words = self.words[row]
         if " " in spelled:
-            return f" {spelled} " in f" {' '.join(words)} "
+            return f" {spelled} " in self.joined[row]
+        words = self.words[row]
         return len(spelled) >= LONG and not self.vocabulary.alike(spelled).isdisjoint(words)
 
 
@@ -185,10 +187,13 @@ def _by_meaning(event: Event, lines: _Lines, wordings: Wordings) -> list[Heard]:
     if not event.wordings:
         return []
     rows = lines.of(event)
-    spelled = [*map(tokens, event.wordings)]
+    by_length = defaultdict[int, list[Sequence[str]]](list)
+    for wording in map(tokens, event.wordings):
+        by_length[len(wording)].append(wording)
 
     def likely(row: int, probability: float) -> float:
-        misheard = any(_misheard(wording, lines.restorable[row]) for wording in spelled)
+        said = lines.restorable[row]
+        misheard = any(_misheard(wording, said) for wording in by_length[len(said)])
         return max(probability, _probability(PUT_RIGHT)) if misheard else probability
 
     texts = [lines.findings[row].sentence.text for row in rows]
@@ -212,12 +217,13 @@ def _told(
 
 
 def _misheard(wording: Sequence[str], said: Sequence[HeardWord]) -> bool:
-    """Whether what was said is the wording once small words that were misheard are put right."""
-    return (
-        len(said) == len(wording)
-        and {*wording} - lexicon.STOP <= {each.text for each in said}
-        and restored(wording, said) == " ".join(wording)
-    )
+    """Whether what was said is the wording once small words that were misheard are put right.
+
+    Both have as many words.
+    """
+    return {*wording} - lexicon.STOP <= {each.text for each in said} and restored(
+        wording, said
+    ) == " ".join(wording)
 
 
 def _inside(
