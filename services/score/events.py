@@ -9,7 +9,6 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from callscope.acts import Cue
 from callscope.rubric import Event, Rubric
 from callscope.types import Role, Word
 from services.score import lexicon
@@ -85,7 +84,7 @@ def hear(rubric: Rubric, reading: Reading, wordings: Wordings, encoder: Encoder)
         found = [*meant, *_by_words(event, lines)]
         if event.cues:
             sure = [each for each in meant if each.probability >= SURE]
-            found = [*_by_cues(event, lines, found, _stated(event, rubric)), *sure]
+            found = [*_by_cues(event, lines, _tipped(event, rubric, lines, found)), *sure]
         _keep(event, found, heard, chances)
     events = _in_question(rubric, heard)
     inside = _inside(rubric, events, lines, wordings, encoder)
@@ -150,24 +149,26 @@ def _in_question(rubric: Rubric, heard: Mapping[str, Heard]) -> list[Event]:
     return [event for event in rubric.events if event.id in alone and not event.cues]
 
 
-def _stated(event: Event, rubric: Rubric) -> list[Cue]:
-    """By what cues the statements are heard that the event calls for."""
-    return [
+def _tipped(event: Event, rubric: Rubric, lines: _Lines, otherwise: Sequence[Heard]) -> bool:
+    """Whether more than its cues tells of the event.
+
+    That is wordings or words, or a statement that it calls for, which is made because of it.
+    """
+    stated = [
         cue
         for disclosure in rubric.disclosures
         if event.id in disclosure.required_when
         for element in disclosure.elements
         for cue in element.cues
     ]
+    said = any(each.best(stated)[1] >= SAID for each in lines.findings) if stated else False
+    return said or any(each.probability >= TIPPING for each in otherwise)
 
 
-def _by_cues(
-    event: Event, lines: _Lines, otherwise: Sequence[Heard], stated: Sequence[Cue]
-) -> list[Heard]:
+def _by_cues(event: Event, lines: _Lines, tipped: bool) -> list[Heard]:
     """Where the event is first heard by its cues, if somebody speaks who may tell of it.
 
-    The likeliest sentences speak together, and what is heard `otherwise` tips the scale; so does
-    a statement that the event calls for, which is made because of it.
+    The likeliest sentences speak together; less is enough where the scale is `tipped`.
     """
     findings = [lines.findings[row] for row in lines.of(event)]
     found = [(each.best(event.cues)[1], each) for each in findings]
@@ -175,9 +176,6 @@ def _by_cues(
         return []
     likeliest = sorted(found, key=lambda each: -each[0])[:TOGETHER]
     told = 1 - math.prod(1 - probability for probability, _ in likeliest)
-    tipped = any(each.probability >= TIPPING for each in otherwise) or any(
-        each.best(stated)[1] >= SAID for each in lines.findings if stated
-    )
     probability = round(moved(told, HINTED if tipped else TOLD), 4)
     clear = [each for likely, each in found if likely >= SAID]
     return [Heard(event, clear[0] if clear else likeliest[0][1], probability)]
@@ -221,9 +219,9 @@ def _misheard(wording: Sequence[str], said: Sequence[HeardWord]) -> bool:
 
     Both have as many words.
     """
-    return {*wording} - lexicon.STOP <= {each.text for each in said} and restored(
-        wording, said
-    ) == " ".join(wording)
+    content = {*wording} - lexicon.STOP
+    heard = {each.text for each in said}
+    return content <= heard and restored(wording, said) == " ".join(wording)
 
 
 def _inside(

@@ -47,13 +47,14 @@ class _Look:
 
     `openings` are the customer's sentences that called for the behavior, each with a turn of the
     agent after it inside the window, `unanswered` those whose next turn of the agent shows none
-    of the acts; `chance` is the probability that there was an opening. `exchanges` are those whose
-    customer's turn begins in the window.
+    of the acts; `chance` is the probability that there was an opening. `left` is, for each rule
+    about answers, how likely each turn of the customer's in the window is left without one, and
+    the sentence that calls for it most.
     """
 
     behavior: Behavior
     said: tuple[Finding, ...]
-    exchanges: tuple[Exchange, ...]
+    left: tuple[Sequence[tuple[float, Finding]], ...]
     openings: tuple[Finding, ...] = ()
     unanswered: tuple[Finding, ...] = ()
     chance: float = 1.0
@@ -115,10 +116,12 @@ def unscored(behavior: Behavior, outcome: Outcome, confidence: float, why: str) 
 
 def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
     said = tuple(each for each in reading.by(Role.AGENT) if _starts_in(each, span))
-    exchanges = tuple(each for each in reading.exchanges() if _starts_in(each[0][0], span))
+    exchanges = [*reading.exchanges()]
+    inside = [each for each in exchanges if _starts_in(each[0][0], span)]
+    left = tuple([*_left(rule, inside)] for rule in behavior.answers)
     wanted = behavior.opportunity
     if wanted is None:
-        return _Look(behavior, said, exchanges)
+        return _Look(behavior, said, left)
     answered_until = max((each.sentence.start for each in said), default=span.start)
     around = Span(span.start - wanted.before, min(span.end, answered_until))
     heard = [
@@ -130,32 +133,28 @@ def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
     return _Look(
         behavior,
         said,
-        exchanges,
+        left,
         openings,
-        tuple(each for each in openings if not _answered(each, behavior, reading, span)),
+        tuple(each for each in openings if not _answered(each, behavior, exchanges, span)),
         max((probability for _, probability in heard), default=0.0),
     )
 
 
-def _answered(opening: Finding, behavior: Behavior, reading: Reading, span: Span) -> bool:
+def _answered(
+    opening: Finding, behavior: Behavior, exchanges: Sequence[Exchange], span: Span
+) -> bool:
     """Whether the agent's next turn shows one of the behavior's acts, inside the window."""
     wanted = {act for rule in behavior.acts for act in rule.any_of}
-    return any(
-        _starts_in(each, span) and each.best(wanted)[1] >= FOUND
-        for each in _reply(opening, reading)
-    )
+    reply: tuple[Finding, ...] = next((said for asked, said in exchanges if opening in asked), ())
+    return any(_starts_in(each, span) and each.best(wanted)[1] >= FOUND for each in reply)
 
 
-def _reply(opening: Finding, reading: Reading) -> Iterator[Finding]:
-    """The agent's sentences after `opening`, until the customer has the floor again."""
-    live = [each for each in reading.findings if not each.sentence.backchannel]
-    replied = False
-    for finding in live[live.index(opening) + 1 :]:
-        if finding.sentence.role is Role.AGENT:
-            replied = True
-            yield finding
-        elif replied:
-            return
+def _left(rule: AnswerPoints, exchanges: Sequence[Exchange]) -> Iterator[tuple[float, Finding]]:
+    """How likely each turn of the customer is left without an answer, and what calls for one."""
+    for asked, answer in exchanges:
+        opening = max(asked, key=lambda each: each.best(rule.to)[1])
+        answered = max(each.best(rule.any_of)[1] for each in answer)
+        yield opening.best(rule.to)[1] * (1 - answered), opening
 
 
 def _starts_in(finding: Finding, span: Span) -> bool:
@@ -166,23 +165,11 @@ def _parts(look: _Look, metrics: Metrics) -> Iterator[Spread]:
     rules: tuple[ActPoints | Penalty, ...] = (*look.behavior.acts, *look.behavior.penalties)
     for rule in rules:
         yield part_of(rule, [finding.best(rule.any_of)[1] for finding in look.said])
-    for answers in look.behavior.answers:
-        yield part_of(answers, [left for left, _ in _left(look, answers)])
+    for answers, left in zip(look.behavior.answers, look.left, strict=True):
+        yield part_of(answers, [likely for likely, _ in left])
     for measured in look.behavior.metrics:
         value = talk.value(measured.metric, metrics)
         yield {metric_points(measured, value or 0.0): 1.0}
-
-
-def _left(look: _Look, rule: AnswerPoints) -> Iterator[tuple[float, Evidence]]:
-    """How likely each turn of the customer is left without an answer, and what calls for one."""
-    for asked, answer in look.exchanges:
-        opening = max(asked, key=lambda each: each.best(rule.to)[1])
-        act, called = opening.best(rule.to)
-        answered = max(each.best(rule.any_of)[1] for each in answer)
-        yield (
-            called * (1 - answered),
-            quote(opening, act, called, Polarity.MISSED_OPPORTUNITY),
-        )
 
 
 def _grounds(look: _Look, case: Case, outcome: Outcome) -> Grounds:
@@ -203,9 +190,14 @@ def _missed(look: _Look) -> list[Evidence]:
     wanted = look.behavior.opportunity
     rules = [] if wanted is None else [wanted]
     quoted = _quotes(look.unanswered, rules, Polarity.MISSED_OPPORTUNITY)
-    left = [each for rule in look.behavior.answers for each in _left(look, rule)]
-    for likely, each in sorted(left, key=lambda pair: -pair[0])[:SHOWN]:
-        if likely >= FOUND and each.quote not in {other.quote for other in quoted}:
+    left = [
+        (likely, quote(opening, *opening.best(rule.to), Polarity.MISSED_OPPORTUNITY))
+        for rule, turns in zip(look.behavior.answers, look.left, strict=True)
+        for likely, opening in turns
+        if likely >= FOUND
+    ]
+    for _, each in sorted(left, key=lambda pair: -pair[0])[:SHOWN]:
+        if each.quote not in {other.quote for other in quoted}:
             quoted.append(each)
     return quoted
 

@@ -16,6 +16,7 @@ though: the confidence in an outcome is how often such a total was right.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from math import ceil, isclose
 
 from callscope.rubric import ActPoints, AnswerPoints, MetricPoints, Penalty, Thresholds
@@ -85,12 +86,9 @@ def combine(parts: Iterable[Spread]) -> Spread:
 
 def median(spread: Spread) -> float:
     """The score that is as likely too high as too low; of two the better one."""
-    above = 0.0
-    for score in sorted(spread, reverse=True):
-        above += spread[score]
-        if above >= HALF:
-            return score
-    return 0.0
+    scores = sorted(spread, reverse=True)
+    above = accumulate(spread[score] for score in scores)
+    return next(score for score, share in zip(scores, above, strict=True) if share >= HALF)
 
 
 def outcome_of(score: float, thresholds: Thresholds) -> Outcome:

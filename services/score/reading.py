@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ class Finding:
 
 
 Exchange = tuple[tuple[Finding, ...], tuple[Finding, ...]]
-"""What the customer said in a turn, and what the agent said next."""
+"""What the customer said until the agent spoke, and what the agent said in that turn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,16 +80,15 @@ class Reading:
         )
 
     def exchanges(self) -> Iterator[Exchange]:
-        """Each turn of the customer and the agent's next one, backchannels apart."""
-        spoken = [
-            each
-            for each in self.findings
-            if each.sentence.role in (Role.CUSTOMER, Role.AGENT) and not each.sentence.backchannel
-        ]
-        turns = [(role, tuple(said)) for role, said in groupby(spoken, lambda f: f.sentence.role)]
-        for (role, asked), (_, answer) in pairwise(turns):
+        """What the customer said, and the agent's next turn, backchannels and others apart."""
+        live = (each for each in self.findings if not each.sentence.backchannel)
+        asked: tuple[Finding, ...] = ()
+        for role, said in groupby(live, lambda finding: finding.sentence.role):
             if role is Role.CUSTOMER:
-                yield asked, answer
+                asked += tuple(said)
+            elif role is Role.AGENT and asked:
+                yield asked, tuple(said)
+                asked = ()
 
 
 class Reader:

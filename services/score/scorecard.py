@@ -96,13 +96,18 @@ def _by_disclosures(
 
 def _worth(result: DisclosureResult) -> float:
     worth = 100 * (result.coverage or 0.0)
-    return worth * MISPLACED if False in (result.on_time, result.in_order) else worth
+    return worth * MISPLACED if _misplaced(result) else worth
+
+
+def _misplaced(result: DisclosureResult) -> bool:
+    """Whether it was said too late or out of order."""
+    return False in (result.on_time, result.in_order)
 
 
 def _spread(result: DisclosureResult, required: int) -> Spread:
     """Its share of the score, and how likely: a status that is wrong is wrong by one step."""
     found, doubt = _worth(result) / required, 1 - result.confidence
-    full = (MISPLACED if False in (result.on_time, result.in_order) else 1.0) * 100 / required
+    full = (MISPLACED if _misplaced(result) else 1.0) * 100 / required
     if result.status is DisclosureStatus.PARTIAL:
         return {found: result.confidence, full: doubt / 2, 0.0: doubt / 2}
     return {found: result.confidence, full / 2: doubt}
@@ -117,10 +122,10 @@ def _counted(required: Sequence[DisclosureResult]) -> str:
             ("missing", DisclosureStatus.MISSING),
         )
     ]
-    late = [r.title for r in required if False in (r.on_time, r.in_order)]
-    full = [r for r in required if r.status is DisclosureStatus.DELIVERED and r.title not in late]
+    late = [r.title for r in required if _misplaced(r)]
+    full = sum(r.status is DisclosureStatus.DELIVERED and not _misplaced(r) for r in required)
     whole = f"{len(required)} required disclosure{'s' if len(required) > 1 else ''}"
-    parts = [f"{len(full)} of {whole} given in full and in time"]
+    parts = [f"{full} of {whole} given in full and in time"]
     parts += [
         f"{word}: {listed(titles)}"
         for word, titles in [*groups, ("late or out of order", late)]

@@ -44,8 +44,9 @@ def test_points_come_in_full_at_the_count_and_in_proportion_below() -> None:
 
 def test_penalties_add_up_to_their_limit() -> None:
     rule = Penalty(ANY, points=30, at_most=70)
-    points = [median(combine([SIXTY, part_of(rule, [0.9] * found)])) for found in range(4)]
-    assert points == [60, 30, 0, 0]
+    full = {100.0: 1.0}
+    points = [median(combine([full, part_of(rule, [0.9] * found)])) for found in range(4)]
+    assert points == [100, 70, 40, 30]
 
 
 def test_points_for_answers_fall_with_each_turn_that_gets_none() -> None:
@@ -113,6 +114,7 @@ def test_the_score_is_possible_and_the_spread_adds_up_to_one(
 ) -> None:
     spread = combine(part_of(*part) for part in parts)
     assert median(spread) in spread
+    assert 0 <= median(spread) <= 100
     assert sum(spread.values()) == pytest.approx(1)
     assert all(0 <= each <= 100 for each in spread)
     assert sum(
@@ -129,6 +131,7 @@ def test_one_more_act_never_hurts_and_one_more_fault_never_helps(
         median(combine([SIXTY, part_of(rule, each)])) for each in (found, [*found, more])
     )
     assert after >= before if isinstance(rule, ActPoints) else after <= before
+    assert min(before, after) >= 0
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0]), max_size=8), rules)
