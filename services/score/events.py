@@ -94,19 +94,23 @@ def hear(rubric: Rubric, reading: Reading, wordings: Wordings, encoder: Encoder)
 
 
 class _Lines:
-    """The sentences of a conversation, and their words as the ear compares them.
+    """The sentences of a conversation, and in which of them each word is.
 
-    `words` are the words as heard, `restorable` those in standard spelling, which may be put right.
+    `restorable` are their words in standard spelling, which may be put right.
     """
 
     def __init__(self, reading: Reading) -> None:
         self.findings = reading.findings
         self.vectors = reading.vectors
-        self.words = [tokens(each.sentence.text) for each in reading.findings]
-        self.joined = [f" {' '.join(each)} " for each in self.words]
-        self.singular = [{*map(_singular, each)} for each in self.words]
         self.restorable = [heard_words(each.sentence.words) for each in reading.findings]
-        self.vocabulary = Vocabulary(chain(*self.words))
+        words = [tokens(each.sentence.text) for each in reading.findings]
+        self._joined = [f" {' '.join(each)} " for each in words]
+        self._rows = defaultdict[str, set[int]](set)
+        self._singular_rows = defaultdict[str, set[int]](set)
+        for row, word in ((row, word) for row, said in enumerate(words) for word in said):
+            self._rows[word].add(row)
+            self._singular_rows[_singular(word)].add(row)
+        self._vocabulary = Vocabulary(self._rows)
         self._by_speaker = {
             speaker: [
                 row for row, each in enumerate(reading.findings) if each.sentence.role in roles
@@ -118,12 +122,12 @@ class _Lines:
         """The sentences of those by whom the event may be said."""
         return self._by_speaker[event.said_by]
 
-    def hold(self, row: int, spelled: str) -> bool:
-        """Whether some words of a sentence are, or sound like, what a list spells."""
+    def holding(self, singular: str, spelled: str) -> set[int]:
+        """The sentences in which some words are, or sound like, what a list spells."""
         if " " in spelled:
-            return f" {spelled} " in self.joined[row]
-        words = self.words[row]
-        return len(spelled) >= LONG and not self.vocabulary.alike(spelled).isdisjoint(words)
+            return {row for row, said in enumerate(self._joined) if f" {spelled} " in said}
+        alike = self._vocabulary.alike(spelled) if len(spelled) >= LONG else ()
+        return self._singular_rows.get(singular, set()).union(*(self._rows[each] for each in alike))
 
 
 def _keep(
@@ -279,16 +283,10 @@ def _probability(closeness: float) -> float:
 def _by_words(event: Event, lines: _Lines) -> list[Heard]:
     """Once enough different words are said; a word and its plural are one."""
     listed = {_singular(word): " ".join(tokens(word)) for word in event.words}
-    said: set[str] = set()
-    for row in lines.of(event) if listed else ():
-        said |= {
-            name
-            for name, spelled in listed.items()
-            if name not in said and (name in lines.singular[row] or lines.hold(row, spelled))
-        }
-        if len(said) >= event.at_least:
-            return [Heard(event, lines.findings[row], LISTED)]
-    return []
+    told = {*lines.of(event)} if listed else set()
+    said = [lines.holding(*each) & told for each in listed.items()]
+    first = sorted(min(rows) for rows in said if rows)[event.at_least - 1 :][:1]
+    return [Heard(event, lines.findings[row], LISTED) for row in first]
 
 
 def _singular(word: str) -> str:

@@ -146,14 +146,16 @@ def _tie(words: Sequence[str], before: Sequence[str]) -> dict[str, float]:
     }
 
 
-def ngrams(text: str) -> set[str]:
+@lru_cache(maxsize=1000)
+def ngrams(text: str) -> frozenset[str]:
     """Words, pairs and triples of words, with marks for the sentence's ends."""
     words = ["<", *tokens(text), ">"]
-    return {
+    grams = (
         " ".join(words[start : start + size])
         for size in (1, 2, 3)
         for start in range(len(words) - size + 1)
-    } - {"<", ">"}
+    )
+    return frozenset(grams) - {"<", ">"}
 
 
 HAND_FEATURES = len(hand_features("", NO_CONTEXT))

@@ -80,7 +80,8 @@ def _words(words: Sequence[Word], known: Set[str]) -> Iterator[Word]:
             yield replace(word, text=match[1] + ANYONE[min(named, 1)] + match[3])
             named += 1
         else:
-            yield replace(word, text=standard(word.text))
+            text = standard(word.text)
+            yield word if text == word.text else replace(word, text=text)
             named = 0
 
 

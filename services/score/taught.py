@@ -56,7 +56,11 @@ class Taught:
 
     def probabilities(self, vectors: Floats, texts: Sequence[str]) -> Array:
         """(sentences,), each the probability that the event is told in the sentence."""
-        logits = _rows(vectors, texts, self.vocabulary) @ self.weights + self.bias
+        meaning, grams = np.split(self.weights, [vectors.shape[1]])
+        logits = LOUD * (vectors @ meaning) + self.bias
+        for row, text in enumerate(texts):
+            if places := features.places(text, self.vocabulary):
+                logits[row] += LOUD_NGRAMS / sqrt(len(places)) * grams[places].sum()
         return sigmoid(logits) * nearness((vectors @ self.known.T).max(axis=1) - FARTHER)
 
 
