@@ -2,7 +2,9 @@
 
 A real gateway on SQLite over made-up stages that take no time: what remains is taking recordings
 in, waiting in the queue, and the workflow's bookkeeping. Recordings are sent by another process of
-the same machine, so the client's work is in the figures.
+the same machine, so the client's work is in the figures. Beside it the same recordings go to a bare
+receiver, the gateway's HTTP server around nothing but writing, hashing and syncing: what is above
+it buys the probe, the database and the queue.
 """
 
 import hashlib
@@ -13,20 +15,25 @@ import os
 import platform
 import statistics
 import tempfile
+import threading
 import time
 import wave
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+import uvicorn
 
 from tests.gateway.conftest import Up, gateway_settings, noise, running
 from tests.gateway.engines import Engines, serving
 
 _BLOCK = 1 << 20
 _MEBIBYTES = (0.25, 1, 4, 16, 128)  # a call of five minutes has 0.5 to 5
+_WAYS = ("write_hash_sync", "bare_receiver", "gateway")
 
 
 def main() -> None:
@@ -40,48 +47,105 @@ def main() -> None:
         settings = gateway_settings(
             folder / "data", engines, poll_seconds=0.1, max_audio_bytes=1 << 30
         )
-        with running(settings, engines) as up:
+        with running(settings, engines) as up, _bare_receiver(folder) as bare:
             up.finished(_send(up, noise()))  # the first call finds everything cold
+            intake = [
+                _intake(up, bare, client, folder, round(size * (1 << 20))) for size in _MEBIBYTES
+            ]
             figures: dict[str, Any] = {
                 "machine": {
                     "cores": os.cpu_count(),
                     "load": round(os.getloadavg()[0], 1),  # others at work here, before we begin
                     "python": platform.python_version(),
                 },
-                "intake": [
-                    _intake(up, client, folder, round(size * (1 << 20))) for size in _MEBIBYTES
-                ],
+                "intake": intake,
+                "intake_costs": {way: _costs(intake, way) for way in _WAYS},
                 "one_call": _one_call(up, engines),
                 "many_calls": _many_calls(up),
             }
     print(json.dumps(figures, indent=2))
 
 
-def _intake(up: Up, client: Executor, folder: Path, size: int) -> dict[str, Any]:
+def _intake(up: Up, bare: int, client: Executor, folder: Path, size: int) -> dict[str, Any]:
     """Seconds to take a recording in, against writing, hashing and syncing the same bytes."""
     sent = folder / "sent.wav"
     sent.write_bytes(_silence(size))
-    plain, taken = [], []
+    taken: dict[str, list[float]] = {way: [] for way in _WAYS}
 
     def plainly() -> None:
         # Into a new file that stays, as a recording does: pages that were just freed cost nothing.
-        plain.append(_seconds(lambda: _write_and_hash(sent, folder / str(uuid4()))))
+        taken["write_hash_sync"].append(
+            _seconds(lambda: _write_and_hash(sent, folder / str(uuid4())))
+        )
+
+    def barely() -> None:
+        taken["bare_receiver"].append(client.submit(_timed_upload, bare, sent).result()[0])
 
     def by_the_gateway() -> None:
         seconds, call_id = client.submit(_timed_upload, up.settings.http_port, sent).result()
-        taken.append(seconds)
+        taken["gateway"].append(seconds)
         up.finished(call_id)
 
     for turn in range(20 if size < 100 << 20 else 8):
-        pair = (plainly, by_the_gateway)
-        for work in pair if turn % 2 else reversed(pair):
+        ways = (plainly, barely, by_the_gateway)
+        for work in ways if turn % 2 else reversed(ways):
             work()
+    medians = {way: statistics.median(taken[way]) for way in _WAYS}
     return {
         "bytes": size,
-        "write_hash_sync_seconds": round(statistics.median(plain), 4),
-        "upload_seconds": round(statistics.median(taken), 4),
-        "ratio": round(statistics.median(taken) / statistics.median(plain), 2),
+        **{f"{way}_seconds": round(seconds, 4) for way, seconds in medians.items()},
+        "ratio": round(medians["gateway"] / medians["write_hash_sync"], 2),
+        "bare_ratio": round(medians["bare_receiver"] / medians["write_hash_sync"], 2),
     }
+
+
+def _costs(intake: Sequence[Mapping[str, Any]], way: str) -> dict[str, float]:
+    """What a recording costs, and what each of its mebibytes does, in milliseconds.
+
+    The line through the ordinary sizes: the largest would rule it.
+    """
+    ordinary = [each for each in intake if each["bytes"] <= 16 << 20]
+    line = statistics.linear_regression(
+        [each["bytes"] / (1 << 20) for each in ordinary],
+        [1000 * each[f"{way}_seconds"] for each in ordinary],
+    )
+    return {"a_recording": round(line.intercept, 2), "a_mebibyte": round(line.slope, 2)}
+
+
+@contextmanager
+def _bare_receiver(folder: Path) -> Iterator[int]:
+    """The gateway's HTTP server, which does with a body what `_write_and_hash` does; its port."""
+
+    async def receive_all(
+        _: Mapping[str, Any],
+        receive: Callable[[], Awaitable[dict[str, Any]]],
+        send: Callable[[dict[str, Any]], Awaitable[None]],
+    ) -> None:
+        digest, more = hashlib.sha256(), True
+        with (folder / str(uuid4())).open("wb", buffering=0) as out:
+            while more:
+                part = await receive()
+                digest.update(part["body"])
+                out.write(part["body"])
+                more = part["more_body"]
+            os.fsync(out.fileno())
+        await send({"type": "http.response.start", "status": 201, "headers": []})
+        await send({"type": "http.response.body", "body": b'{"id": ""}'})
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            receive_all, port=0, http="httptools", lifespan="off", log_config=None, access_log=False
+        )
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def _timed_upload(port: int, file: Path) -> tuple[float, str]:

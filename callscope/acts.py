@@ -16,6 +16,7 @@ class AgentAct(StrEnum):
     UNDERSTANDING = "understanding"  # shows they grasp and accept what the customer needs or thinks
     APOLOGY = "apology"  # regret for what the customer met; never "sorry, what was that?"
     REASSURANCE = "reassurance"  # takes the worry off the customer: "don't worry", "take your time"
+    STOCK_PHRASE = "stock_phrase"  # what anybody is told, and no more: "I'm sorry to hear that"
     OWNERSHIP = "ownership"  # makes the problem their own: "leave it with me"
     REFLECTION = "reflection"  # says back what the customer said, in other or the same words
     COMPLEX_REFLECTION = "complex_reflection"  # a reflection that says what was felt or meant

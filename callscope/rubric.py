@@ -113,13 +113,17 @@ class Opportunity:
 
 @dataclass(frozen=True, slots=True)
 class ActPoints:
-    """Points for any of these acts; in full at `count` sentences, in proportion below."""
+    """Points for any of these acts; in full at `count` sentences, in proportion below.
+
+    A sentence that is one of `unless` as well does not count.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     any_of: AgentActs
     points: Points
     count: Annotated[int, Field(ge=1, le=20)] = 1
+    unless: tuple[Id, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

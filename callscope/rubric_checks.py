@@ -111,10 +111,12 @@ def _metrics(path: Path, behavior: Fields) -> Iterator[Finding]:
 def _acts(path: Path, behavior: Fields, known: set[str]) -> Iterator[Finding]:
     for kind in ("acts", "answers", "penalties"):
         for place, rule in _each(behavior, path, kind):
-            names = rule.get("any_of")
-            for number, name in enumerate(names if isinstance(names, list) else ()):
-                if isinstance(name, str) and name not in known:
-                    yield (*place, "any_of", number), f"no act is named {name}{_close(name, known)}"
+            for field in ("any_of", "unless"):
+                names = rule.get(field)
+                for number, name in enumerate(names if isinstance(names, list) else ()):
+                    if isinstance(name, str) and name not in known:
+                        problem = f"no act is named {name}{_close(name, known)}"
+                        yield (*place, field, number), problem
 
 
 def _own_acts(own_acts: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:

@@ -164,7 +164,7 @@ def _starts_in(finding: Finding, span: Span) -> bool:
 def _parts(look: _Look, metrics: Metrics) -> Iterator[Spread]:
     rules: tuple[ActPoints | Penalty, ...] = (*look.behavior.acts, *look.behavior.penalties)
     for rule in rules:
-        yield part_of(rule, [finding.best(rule.any_of)[1] for finding in look.said])
+        yield part_of(rule, [_best(finding, rule)[1] for finding in look.said])
     for answers, left in zip(look.behavior.answers, look.left, strict=True):
         yield part_of(answers, [likely for likely, _ in left])
     for measured in look.behavior.metrics:
@@ -210,8 +210,14 @@ def _quotes(
     """For each rule its likeliest sentences, each sentence once, the first rule's first."""
     quoted: dict[int, Evidence] = {}
     for rule in rules:
-        best = [(place, *each.best(rule.any_of)) for place, each in enumerate(findings)]
+        best = [(place, *_best(each, rule)) for place, each in enumerate(findings)]
         found = [each for each in best if each[2] >= FOUND and each[0] not in quoted]
         for place, act, probability in sorted(found, key=lambda each: -each[2])[:SHOWN]:
             quoted[place] = quote(findings[place], act, probability, polarity)
     return list(quoted.values())
+
+
+def _best(finding: Finding, rule: ActPoints | Penalty | Opportunity) -> tuple[str, float]:
+    """The likeliest act of the sentence for which the rule counts it."""
+    unless = rule.unless if isinstance(rule, ActPoints) else ()
+    return finding.best(rule.any_of, unless)

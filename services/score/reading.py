@@ -13,6 +13,7 @@ from callscope.pipeline import Progress
 from callscope.types import Role, Utterance
 from services.score import lexicon, names
 from services.score.encoder import Encoder
+from services.score.features import tokens
 from services.score.heads import Heads, Said, Speaker
 from services.score.rereading import Lines
 from services.score.sentences import Sentence, split
@@ -23,7 +24,7 @@ FOUND = 0.5
 """From this probability an act counts as found: where training placed each head's decision."""
 
 SENTENCE = 3  # words below which an agent is not accused of anything
-NAMED = 0.95  # the rule for name use is rarely wrong
+RULED = 0.95  # the rules for the use of a name and for stock phrases are rarely wrong
 DECIMALS = 4  # below what differs between machines
 
 Array = npt.NDArray[np.float64]
@@ -37,11 +38,13 @@ class Finding:
     sentence: Sentence
     probabilities: Mapping[str, float]
 
-    def best(self, acts: Iterable[str]) -> tuple[str, float]:
-        """The likeliest of `acts` here."""
-        return max(
+    def best(self, acts: Iterable[str], unless: Iterable[str] = ()) -> tuple[str, float]:
+        """The likeliest of `acts` here, less likely where one of `unless` is."""
+        act, probability = max(
             ((str(act), self.probabilities.get(act, 0.0)) for act in acts), key=lambda a: a[1]
         )
+        other = max((self.probabilities.get(act, 0.0) for act in unless), default=0.0)
+        return act, probability * (1 - other) if other else probability
 
 
 Exchange = tuple[tuple[Finding, ...], tuple[Finding, ...]]
@@ -133,7 +136,7 @@ class Reader:
             for row in rows:
                 shown = dict(zip(acts, map(float, found[speaker][row]), strict=True))
                 probabilities[row] = settled(shown, texts[row])
-        _add_name_use(sentences, probabilities)
+        _add_ruled(sentences, texts, probabilities)
         findings = tuple(map(Finding, sentences, probabilities))
         return Reading(tuple(utterances), findings, vectors)
 
@@ -201,8 +204,13 @@ def _turn_before(sentences: Sequence[Sentence], row: int) -> list[int]:
     return [before for before in reversed(said) if _bluntly(sentences[before])]
 
 
-def _add_name_use(sentences: Sequence[Sentence], probabilities: list[dict[str, float]]) -> None:
+def _add_ruled(
+    sentences: Sequence[Sentence], texts: Sequence[str], probabilities: list[dict[str, float]]
+) -> None:
+    """The acts of agents that rules find rather than heads."""
     known = names.customer_names(sentences)
-    for sentence, found in zip(sentences, probabilities, strict=True):
+    for sentence, text, found in zip(sentences, texts, probabilities, strict=True):
         if _headed(sentence, Role.AGENT):
-            found[AgentAct.NAME_USE] = NAMED if names.uses_name(sentence.text, known) else 0.0
+            stock = lexicon.STOCK_PHRASE.fullmatch(" ".join(tokens(text)))
+            found[AgentAct.NAME_USE] = RULED if names.uses_name(sentence.text, known) else 0.0
+            found[AgentAct.STOCK_PHRASE] = RULED if stock else 0.0

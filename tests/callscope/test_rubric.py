@@ -127,6 +127,10 @@ def test_three_rubrics_ship() -> None:
             "line 9: behaviors[0].window.last_share: input should be less than 1",
         ),
         (
+            ("[apology, understanding]", "[apology]\n        unless: [stock]"),
+            "line 13: behaviors[0].acts[0].unless[0]: no act is named stock",
+        ),
+        (
             ("[apology, understanding]", "[]"),
             "line 12: behaviors[0].acts[0].any_of: should be a list with at least 1 item",
         ),

@@ -79,6 +79,7 @@ def test_procedure_is_no_empathy(reader: Reader, said: str) -> None:
         ("dismissive", "I waited all day.", "That's not my problem."),
         ("blaming", "It doesn't start.", "You should have read the manual first."),
         ("name_use", "My name is Veronica Hale.", "Thanks a lot, Veronica."),
+        ("stock_phrase", "My father died.", "Okay, I'm very sorry to hear that, sir."),
     ],
 )
 def test_an_act_is_found(reader: Reader, act: str, customer: str, agent: str) -> None:
@@ -116,6 +117,20 @@ def test_a_question_needs_no_question_mark(reader: Reader, asked: tuple[str, str
 )
 def test_what_calls_for_an_answer_is_found(reader: Reader, act: str, said: str) -> None:
     assert act in acts_of(reader, ("agent", "Hello."), ("customer", said))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I'm sorry to hear about your father.",
+        "I'm so sorry to hear that, a week without heating.",
+        "Oh, I'm so sorry.",
+        "I understand your mother needs it on Friday.",
+        "I'm sorry for your trouble.",
+    ],
+)
+def test_what_fits_this_customer_is_no_stock_phrase(reader: Reader, said: str) -> None:
+    assert "stock_phrase" not in acts_of(reader, ("customer", "My father died."), ("agent", said))
 
 
 @pytest.mark.parametrize("said", ["It's for two people.", "Yes, that's me.", "A Visa card."])

@@ -140,6 +140,15 @@ def test_the_window_begins_with_the_agents_live_words() -> None:
     assert judged(found, lines=waiting).outcome is Outcome.DELIVERED
 
 
+def test_a_sentence_that_is_also_something_else_need_not_count() -> None:
+    ours = replace(EMPATHY, acts=(replace(EMPATHY.acts[0], unless=("stock_phrase",)),))
+    stock = {**PROBLEM, 2: {"understanding": 0.9, "stock_phrase": 0.95}}
+    assert judged(stock).outcome is Outcome.DELIVERED
+    score = judged(stock, ours)
+    assert score.outcome is Outcome.MISSED
+    assert Polarity.FOR not in {each.polarity for each in score.evidence}
+
+
 def test_an_offense_costs_points_and_is_quoted_against() -> None:
     score = judged({**PROBLEM, 2: {"understanding": 0.9, "dismissive": 0.9}})
     assert (score.outcome, score.score) == (Outcome.PARTIAL, 40)
