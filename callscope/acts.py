@@ -46,6 +46,7 @@ class CustomerAct(StrEnum):
     PROBLEM = "problem"  # something went wrong, or does not work, or is owed
     QUESTION = "question"  # asks the agent something
     VULNERABILITY = "vulnerability"  # illness, loss, hardship, age, a dependant at risk
+    NAME_GIVEN = "name_given"  # says who they are
 
 
 class Cue(StrEnum):

@@ -19,7 +19,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from callscope import rubric_checks, strict_yaml
-from callscope.acts import Cue, CustomerAct
+from callscope.acts import AgentAct, Cue, CustomerAct
 from callscope.errors import InvalidRubric
 from callscope.strict_yaml import Document, Path, Problem
 from callscope.types import RubricRef
@@ -102,13 +102,15 @@ class Window:
 class Opportunity:
     """What the customer must have done for the behavior to be called for.
 
-    Looked for inside the window and up to `before` seconds ahead of it.
+    Looked for inside the window and up to `before` seconds ahead of it. What the agent does counts
+    without it as well, unless it is `needed`: who brings no problem need not be asked about it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     any_of: Annotated[tuple[CustomerAct, ...], Field(min_length=1)]
     before: Annotated[float, Field(ge=0, le=600)] = 15
+    needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,9 @@ class Event:
     It is heard where a sentence means the same as one of `wordings`, or once `at_least` of
     `words` have been said by then, in any sentences. `unlike` are sentences that come near without
     telling of it: ten of each and more teach what the wordings have in common. `cues` are what
-    the service has learned to hear in any words.
+    the service has learned to hear in any words, and less of them is enough where the event is
+    `usual` in the calls that the rubric is for. With `acts`, the sentence must be one of these as
+    well: to speak of an account is one thing, to do something on it another.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -211,6 +215,8 @@ class Event:
     words: Wordings = ()
     at_least: Annotated[int, Field(ge=1, le=20)] = 1
     cues: tuple[Cue, ...] = ()
+    acts: tuple[AgentAct, ...] = ()
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +229,9 @@ class Element:
     an element without which this one means nothing: it counts only close to where that was said.
     `cues` are what the service has learned to hear in any words, each enough by itself; where
     nothing is mentioned that should be, it must be surer, and may be less sure where the
-    disclosure was called for, unless it is `commonplace`: what such calls speak of anyway.
+    disclosure was called for, unless it is `commonplace`: what such calls speak of anyway. What the
+    customer does of `volunteered` stands for the element once another one is said: nobody asks for
+    the name of those who have just given it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -235,16 +243,21 @@ class Element:
     only_with: Id | None = None
     cues: tuple[Cue, ...] = ()
     commonplace: bool = False
+    volunteered: tuple[CustomerAct, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """By when: `seconds` from the agent's first live words, or `before` an event is heard."""
+    """By when: `seconds` from the agent's first live words, or `before` an event is heard.
+
+    By then it must have been begun, or be `complete`: half an identity check protects nothing.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     seconds: Seconds | None = None
     before: Id | None = None
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

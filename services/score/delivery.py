@@ -66,7 +66,7 @@ def delivery(disclosure: Disclosure, passages: Sequence[Passage], setting: Setti
     return Delivery(
         start=start,
         end=max(each.end for each in passages),
-        on_time=_on_time(disclosure.deadline, start, setting),
+        on_time=_on_time(disclosure.deadline, passages, setting),
         in_order=_in_order(disclosure, passages, start, setting.begun),
         words_per_minute=speed,
         rushed=None if speed is None or len(words) < TIMED else speed > disclosure.rushed_above,
@@ -77,15 +77,20 @@ def delivery(disclosure: Disclosure, passages: Sequence[Passage], setting: Setti
     )
 
 
-def _on_time(deadline: Deadline | None, start: float, setting: Setting) -> bool | None:
+def _on_time(
+    deadline: Deadline | None, passages: Sequence[Passage], setting: Setting
+) -> bool | None:
+    """Whether it was begun in time, or all of it said where the deadline asks for that."""
     if deadline is None:
         return None
+    starts = [each.start for each in passages]
+    said = max(starts) if deadline.complete else min(starts)
     if deadline.seconds is not None:
         if setting.metrics.timing is Timing.NONE:
             return None
-        return start <= setting.agent_start + deadline.seconds
+        return said <= setting.agent_start + deadline.seconds
     event = setting.heard.get(deadline.before or "")
-    return event is None or start <= event.start
+    return event is None or said <= event.start
 
 
 def _in_order(

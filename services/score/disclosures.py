@@ -110,7 +110,8 @@ def _said(
         tuple(found.get((d, e)) for e in range(len(each.elements)))
         for d, each in enumerate(disclosures)
     ]
-    return [_read_out(*each, finder) for each in zip(disclosures, said, strict=True)]
+    read = [_read_out(*each, finder) for each in zip(disclosures, said, strict=True)]
+    return [_volunteered(*each, finder) for each in zip(disclosures, read, required, strict=True)]
 
 
 def _read_out(disclosure: Disclosure, said: Passages, finder: PassageFinder) -> Passages:
@@ -119,6 +120,20 @@ def _read_out(disclosure: Disclosure, said: Passages, finder: PassageFinder) -> 
         return said
     script = finder.read_out(disclosure.script)
     return said if script is None else tuple(p if _given(p) else script for p in said)
+
+
+def _volunteered(
+    disclosure: Disclosure, said: Passages, required: bool, finder: PassageFinder
+) -> Passages:
+    """What the customer told unasked, where the agent asked for something else."""
+    if not required or not any(map(_given, said)):
+        return said
+    return tuple(
+        finder.volunteered(element) or passage
+        if element.volunteered and not _given(passage)
+        else passage
+        for element, passage in zip(disclosure.elements, said, strict=True)
+    )
 
 
 def _found(
@@ -183,7 +198,8 @@ def _result(check: _Check, setting: Setting) -> DisclosureResult:
     required = status is not DisclosureStatus.NOT_REQUIRED
     if not required:
         given, missing = [], ()
-    how = delivery(check.disclosure, [passage for _, passage in given], setting)
+    asked = [passage for _, passage in given if not passage.volunteered]
+    how = delivery(check.disclosure, asked, setting)
     return DisclosureResult(
         disclosure=check.disclosure.id,
         title=check.disclosure.title,

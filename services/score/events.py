@@ -39,7 +39,7 @@ NEAREST = 2  # of how many such sentences
 STRICTER = 0.05  # what a window must be closer than a sentence, since there are many
 DOUBTED = 0.75  # what its probability counts, where the event was learned
 TOGETHER = 3  # sentences that tell of an event by its cues
-# How likely they must make it, or where wordings or words tell of it too (from TIPPING);
+# How likely they must make it, or where it is usual, or wordings or words tell of it too (TIPPING);
 # a wording that is SURE needs no cue. Of 141 labeled calls 24 events were heard, or not, wrongly.
 TOLD, HINTED, TIPPING, SURE = 0.85, 0.5, 0.6, 0.65
 LISTED = 0.95  # probability of an event whose words are said
@@ -84,7 +84,10 @@ def hear(rubric: Rubric, reading: Reading, wordings: Wordings, encoder: Encoder)
         found = [*meant, *_by_words(event, lines)]
         if event.cues:
             sure = [each for each in meant if each.probability >= SURE]
-            found = [*_by_cues(event, lines, _tipped(event, rubric, lines, found)), *sure]
+            found = [
+                *_by_cues(event, lines, event.usual or _tipped(event, rubric, lines, found)),
+                *sure,
+            ]
         _keep(event, found, heard, chances)
     events = _in_question(rubric, heard)
     inside = _inside(rubric, events, lines, wordings, encoder)
@@ -175,7 +178,7 @@ def _by_cues(event: Event, lines: _Lines, tipped: bool) -> list[Heard]:
     The likeliest sentences speak together; less is enough where the scale is `tipped`.
     """
     findings = [lines.findings[row] for row in lines.of(event)]
-    found = [(each.best(event.cues)[1], each) for each in findings]
+    found = [(_told_by_cues(event, each), each) for each in findings]
     if not found:
         return []
     likeliest = sorted(found, key=lambda each: -each[0])[:TOGETHER]
@@ -183,6 +186,11 @@ def _by_cues(event: Event, lines: _Lines, tipped: bool) -> list[Heard]:
     probability = round(moved(told, HINTED if tipped else TOLD), 4)
     clear = [each for likely, each in found if likely >= SAID]
     return [Heard(event, clear[0] if clear else likeliest[0][1], probability)]
+
+
+def _told_by_cues(event: Event, finding: Finding) -> float:
+    _, probability = finding.best(event.cues)
+    return probability * finding.best(event.acts)[1] if event.acts else probability
 
 
 def _by_meaning(event: Event, lines: _Lines, wordings: Wordings) -> list[Heard]:

@@ -24,6 +24,7 @@ from services.score.windows import resolve
 
 __all__ = ["Case", "judge", "unscored"]
 
+CALLED = 0.65  # from this probability something calls for an answer: who missed it is accused
 SHOWN = 4  # sentences for one rule
 
 
@@ -77,14 +78,17 @@ def judge(behavior: Behavior, case: Case) -> BehaviorScore:
         why = f"The call {lack} to measure {', '.join(unknown)}."
         return unscored(behavior, Outcome.NOT_ASSESSABLE, 1.0, why)
     look = _look(behavior, case.reading, span)
+    nothing = "Nothing the customer said in time called for it."
+    wanted = behavior.opportunity
+    if wanted is not None and wanted.needed and not look.openings:
+        return unscored(behavior, Outcome.NO_OPPORTUNITY, 1 - look.chance, nothing)
     spread = combine(_parts(look, case.metrics))
     score = median(spread)
     outcome = outcome_of(score, case.thresholds)
     likely = outcome_probability(spread, outcome, case.thresholds)
-    if outcome is Outcome.MISSED and behavior.opportunity is not None:
+    if outcome is Outcome.MISSED and wanted is not None:
         if not look.openings:
-            why = "Nothing the customer said in time called for it."
-            return unscored(behavior, Outcome.NO_OPPORTUNITY, (1 - look.chance) * likely, why)
+            return unscored(behavior, Outcome.NO_OPPORTUNITY, (1 - look.chance) * likely, nothing)
         likely *= look.chance
     grounds = _grounds(look, case, outcome)
     return BehaviorScore(
@@ -122,31 +126,35 @@ def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
     wanted = behavior.opportunity
     if wanted is None:
         return _Look(behavior, said, left)
+    # What was brought in time may be answered when the customer has finished.
+    late = next((reply for _, reply in inside[-1:] if reply[0].sentence.start >= span.end), ())
+    said += late
     answered_until = max((each.sentence.start for each in said), default=span.start)
-    around = Span(span.start - wanted.before, min(span.end, answered_until))
+    end = late[0].sentence.start if late else min(span.end, answered_until)
+    around = Span(span.start - wanted.before, end)
     heard = [
         (each, each.best(wanted.any_of)[1])
         for each in reading.by(Role.CUSTOMER)
         if _starts_in(each, around)
     ]
-    openings = tuple(each for each, probability in heard if probability >= FOUND)
+    openings = tuple(each for each, probability in heard if probability >= CALLED)
     return _Look(
         behavior,
         said,
         left,
         openings,
-        tuple(each for each in openings if not _answered(each, behavior, exchanges, span)),
+        tuple(each for each in openings if not _answered(each, behavior, exchanges, said)),
         max((probability for _, probability in heard), default=0.0),
     )
 
 
 def _answered(
-    opening: Finding, behavior: Behavior, exchanges: Sequence[Exchange], span: Span
+    opening: Finding, behavior: Behavior, exchanges: Sequence[Exchange], said: Sequence[Finding]
 ) -> bool:
-    """Whether the agent's next turn shows one of the behavior's acts, inside the window."""
+    """Whether the agent's next turn shows one of the behavior's acts, in time."""
     wanted = {act for rule in behavior.acts for act in rule.any_of}
-    reply: tuple[Finding, ...] = next((said for asked, said in exchanges if opening in asked), ())
-    return any(_starts_in(each, span) and each.best(wanted)[1] >= FOUND for each in reply)
+    reply: tuple[Finding, ...] = next((reply for asked, reply in exchanges if opening in asked), ())
+    return any(each in said and each.best(wanted)[1] >= FOUND for each in reply)
 
 
 def _left(rule: AnswerPoints, exchanges: Sequence[Exchange]) -> Iterator[tuple[float, Finding]]:

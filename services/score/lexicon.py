@@ -13,7 +13,6 @@ __all__ = [
     "NO_NAMES",
     "NUMBERS",
     "PROCEDURAL_SORRY",
-    "STOCK_PHRASE",
     "STOP",
     "SUBJECTS",
     "TAG",
@@ -62,29 +61,6 @@ PROCEDURAL_SORRY = re.compile(
     r"|unavailable|not available|breaking up|what was|who am|mute|don't have|do not have"
     r"|no \w+ (?:left|available)|couldn't find|can't find|but)\b"
 )
-_BOTHER = r"(?:inconveniences?|trouble|hassle|bother|frustration|confusion|upset)"
-_IT = r"(?:that|this|it)"
-_FOR_ANY = rf"for (?:(?:the|any|all|that|this) )*{_BOTHER}"
-_STOCK = "|".join(
-    (
-        r"(?:(?:so|very|really|truly|terribly|awfully|ever|just|extremely|most) )*sorry "
-        rf"(?:to (?:hear|learn)(?: about)? {_IT}(?: [\w']+)?|about {_IT}|{_FOR_ANY})",
-        r"(?:(?:do|can|quite|completely|totally|fully|certainly|really) )*"
-        r"(?:understand|appreciate|hear) (?:your|the)"
-        r" (?:frustrations?|concerns?|position|situation|disappointment|feelings?|upset)",
-        rf"(?:(?:do|sincerely|really|can|only) )*apologi[sz]e(?: {_FOR_ANY}| for {_IT})?",
-        rf"(?:my|our) (?:(?:sincere|sincerest|deepest) )?apologies(?: {_FOR_ANY})?",
-    )
-)
-STOCK_PHRASE = re.compile(
-    r"(?:(?:oh|ah|aw|okay|ok|right|alright|well|yes|yeah|no|gosh|goodness|dear|me|hmm|look|and|so"
-    r"|but|first|i see|thank you) )*"
-    rf"(?:(?:i'm|i am|im|we're|we are|i|we) )?(?:{_STOCK})"
-    rf"(?: (?:and|but)(?: (?:i'm|i am|im|we're|we are|i|we))? (?:{_STOCK}))*"
-    rf"(?: {_IT}(?: (?:has|may have))? caused)?(?: caused)?(?: you)?"
-    r"(?: (?:today|there|then|now|sir|ma'am|madam|mate|love|(?:mr|mrs|ms|miss)(?: [\w']+)?))*"
-)
-"""Of all words of a sentence: it says what anybody would be told, and nothing of this customer."""
 COURTESY = re.compile(
     r",?\s*\b(?:please|excuse me|pardon me|thank you(?: (?:so|very) much)?"
     r"|thanks(?: (?:a lot|so much))?|hi|hello|hey|good (?:morning|afternoon|evening))"

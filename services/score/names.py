@@ -10,7 +10,7 @@ from callscope.types import Role
 from services.score import lexicon
 from services.score.sentences import Sentence
 
-__all__ = ["all_names", "customer_names", "uses_name"]
+__all__ = ["all_names", "customer_names", "introductions", "uses_name"]
 
 _NAME = (
     r"((?:(?:[Mm](?:r|rs|s|ister|issus|iss)|[Dd](?:r|octor))\.? )?[A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
@@ -26,9 +26,16 @@ _INTRODUCES = re.compile(
     rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Tt]alking to|I'm) {_NAME}"
     rf"|\b([A-Z][\w'-]+) (?:speaking|here)\b"
 )
+_OWN_NAME = re.compile(
+    rf"\b(?:{_MY_NAME_IS}|[Tt]he name(?: is|'s)|(?:{_THIS_IS}|[Ii]t's)"
+    r"(?= (?:mr|mrs|miss|ms|mister|missus)\b)) "
+    r"(?:(?:mr|mrs|miss|ms|mister|missus)\.? )?([\w'-]+)",
+    re.IGNORECASE,
+)
 _ASKS_NAME = re.compile(r"\b(?:name|who am i speaking|who do i have|who is calling)\b", re.I)
 _IDENTIFIES = re.compile(r"\b(?:speaking with|speaking to|is this|is that|are you|name)\b", re.I)
 _SHORT_ANSWER = 6  # words; a longer answer is no bare name
+_AT_FIRST = 2  # turns in which "it's Maria" says who calls, and not what the dog is called
 
 
 def customer_names(sentences: Sequence[Sentence]) -> frozenset[str]:
@@ -46,6 +53,25 @@ def all_names(sentences: Sequence[Sentence]) -> frozenset[str]:
 def uses_name(text: str, names: frozenset[str]) -> bool:
     """Whether the agent's sentence speaks to the customer by name, beyond asking who they are."""
     return not _IDENTIFIES.search(text) and not names.isdisjoint(_plain(text.split()))
+
+
+def introductions(sentences: Sequence[Sentence]) -> frozenset[int]:
+    """The sentences in which the customer says who they are."""
+    customers = [row for row, each in enumerate(sentences) if each.role is Role.CUSTOMER]
+    turns = dict.fromkeys(sentences[row].utterance for row in customers)
+    first = {*list(turns)[:_AT_FIRST]}
+    return frozenset(
+        row
+        for row in customers
+        if _tells_name(sentences[row].text, at_first=sentences[row].utterance in first)
+    )
+
+
+def _tells_name(text: str, *, at_first: bool) -> bool:
+    named = [_plain([match[1]]) for match in _OWN_NAME.finditer(text)]
+    if any(word not in lexicon.NO_NAMES | lexicon.STOP for each in named for word in each):
+        return True
+    return at_first and any(any(_parts(match[1])) for match in _GIVEN.finditer(text))
 
 
 def _found(sentences: Sequence[Sentence]) -> Iterator[str]:

@@ -7,13 +7,13 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from callscope.acts import AgentAct
+from callscope.acts import AgentAct, CustomerAct
 from callscope.dialogue import live_start
 from callscope.pipeline import Progress
 from callscope.types import Role, Utterance
 from services.score import lexicon, names
 from services.score.encoder import Encoder
-from services.score.features import tokens
+from services.score.formulas import is_filler, is_stock_phrase
 from services.score.heads import Heads, Said, Speaker
 from services.score.rereading import Lines
 from services.score.sentences import Sentence, split
@@ -23,8 +23,9 @@ __all__ = ["FOUND", "Exchange", "Finding", "Reader", "Reading", "settled"]
 FOUND = 0.5
 """From this probability an act counts as found: where training placed each head's decision."""
 
+EMPTY = 0.1  # what is left of an act in words that only keep the line alive
 SENTENCE = 3  # words below which an agent is not accused of anything
-RULED = 0.95  # the rules for the use of a name and for stock phrases are rarely wrong
+RULED = 0.95  # the rules for names and stock phrases are rarely wrong
 DECIMALS = 4  # below what differs between machines
 
 Array = npt.NDArray[np.float64]
@@ -178,8 +179,11 @@ def settled(found: dict[str, float], text: str) -> dict[str, float]:
     """A sentence that helps does not hurt: of two contrary acts the likelier rules the other out.
 
     "I understand, but that's the policy" is not understanding; "waiting is no fun" is no brush-off.
-    A word or two ("No.", "Yeah, again.") accuse nobody by themselves: they are halved.
+    A word or two ("No.", "Yeah, again.") accuse nobody by themselves: they are halved. "I see" and
+    its like hold the line, and show nothing.
     """
+    if is_filler(text):
+        found = {act: EMPTY * p if act in _HELPING else p for act, p in found.items()}
     if len(text.split()) < SENTENCE:
         found = {act: p / 2 if act in _HURTING else p for act, p in found.items()}
     sides = (_HELPING, _HURTING)
@@ -207,10 +211,13 @@ def _turn_before(sentences: Sequence[Sentence], row: int) -> list[int]:
 def _add_ruled(
     sentences: Sequence[Sentence], texts: Sequence[str], probabilities: list[dict[str, float]]
 ) -> None:
-    """The acts of agents that rules find rather than heads."""
-    known = names.customer_names(sentences)
-    for sentence, text, found in zip(sentences, texts, probabilities, strict=True):
+    """The acts that rules find rather than heads."""
+    known, introduced = names.customer_names(sentences), names.introductions(sentences)
+    for row, (sentence, text, found) in enumerate(
+        zip(sentences, texts, probabilities, strict=True)
+    ):
+        if _headed(sentence, Role.CUSTOMER):
+            found[CustomerAct.NAME_GIVEN] = RULED if row in introduced else 0.0
         if _headed(sentence, Role.AGENT):
-            stock = lexicon.STOCK_PHRASE.fullmatch(" ".join(tokens(text)))
             found[AgentAct.NAME_USE] = RULED if names.uses_name(sentence.text, known) else 0.0
-            found[AgentAct.STOCK_PHRASE] = RULED if stock else 0.0
+            found[AgentAct.STOCK_PHRASE] = RULED if is_stock_phrase(text) else 0.0

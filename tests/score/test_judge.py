@@ -106,8 +106,8 @@ def test_the_last_share_counts_from_the_agents_first_words() -> None:
 
 
 def test_confidence_in_a_miss_needs_a_sure_opportunity() -> None:
-    sure = judged({1: {"problem": 0.6}}).confidence
-    assert sure == pytest.approx(calibrated(0.6), abs=1e-4)
+    sure = judged({1: {"problem": 0.7}}).confidence
+    assert sure == pytest.approx(calibrated(0.7), abs=1e-4)
 
 
 def test_without_an_opportunity_there_is_no_score() -> None:
@@ -116,9 +116,26 @@ def test_without_an_opportunity_there_is_no_score() -> None:
     assert score.confidence == pytest.approx(0.7)
 
 
-def test_an_opportunity_nobody_could_answer_in_time_is_none() -> None:
+def test_an_opportunity_that_nobody_answers_any_more_is_none() -> None:
+    late = (*CALL[:1], ("customer", "well " * 95 + "so."), ("customer", "It hurts."))
+    opening = len(_sentences(late)) - 1
+    assert judged({opening: {"emotion": 0.9}}, lines=late).outcome is Outcome.NO_OPPORTUNITY
+
+
+@pytest.mark.parametrize(
+    ("shown", "outcome"), [({}, Outcome.MISSED), ({"understanding": 0.9}, Outcome.DELIVERED)]
+)
+def test_what_was_brought_in_time_is_answered_in_the_next_turn(
+    shown: dict[str, float], outcome: Outcome
+) -> None:
     late = (*CALL[:1], ("customer", "well " * 95 + "so."), ("customer", "It hurts."), CALL[2])
-    score = judged({2: {"emotion": 0.9}, 3: {"understanding": 0.9}}, lines=late)
+    *_, opening, reply = range(len(_sentences(late)))
+    assert judged({opening: {"emotion": 0.9}, reply: shown}, lines=late).outcome is outcome
+
+
+def test_without_a_needed_opportunity_nothing_is_delivered() -> None:
+    wanted = replace(EMPATHY.opportunity, needed=True)
+    score = judged({2: {"understanding": 0.9}}, replace(EMPATHY, opportunity=wanted))
     assert score.outcome is Outcome.NO_OPPORTUNITY
 
 
@@ -127,7 +144,8 @@ def test_the_act_delivers_even_where_the_opportunity_was_not_found() -> None:
 
 
 def test_the_act_counts_only_inside_the_window() -> None:
-    talkative = (*CALL, ("customer", "word " * 100), ("agent", "I see why."))
+    more: tuple[Line, ...] = (("agent", "Noted."), ("customer", "And?"), ("agent", "I see why."))
+    talkative = (*CALL, ("customer", "word " * 100), *more)
     places = {each.text: i for i, each in enumerate(_sentences(talkative))}
     score = judged({**PROBLEM, places["I see why."]: {"understanding": 0.9}}, lines=talkative)
     assert score.outcome is Outcome.MISSED

@@ -26,7 +26,7 @@ def told(reader: Reader, act: str, said: str, answer: str) -> float:
 @pytest.mark.parametrize(
     ("said", "answer", "other", "act"),
     [
-        ("And it's under?", "Okonkwo, Grace Okonkwo.", "Under the sink.", Cue.NAME_ASKED),
+        ("And the last four?", "Nine nine one two.", "The last four weeks, yes.", Cue.PROOF_ASKED),
         ("And the other half?", "BN two, four RT.", "The other half is mine.", Cue.PROOF_ASKED),
     ],
 )
