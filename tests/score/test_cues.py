@@ -52,10 +52,13 @@ ASKED = 2  # the sentence that asks for the number
 
 
 def heard(
-    encoder: Encoder, found: Mapping[int, Mapping[str, float]], lines: Sequence[Line] = LINES
+    encoder: Encoder,
+    found: Mapping[int, Mapping[str, float]],
+    lines: Sequence[Line] = LINES,
+    text: str = PAYING,
 ) -> tuple[Heard | None, float]:
     """The event, if it was heard, and how likely it is, by given probabilities of cues."""
-    rules = rubric.load(PAYING)
+    rules = rubric.load(text)
     said = reading(conversation(lines), found)
     hearing = hear(rules, said, WordingsCache(encoder).of(rules, lambda _: None), encoder)
     return hearing.heard.get("card_payment"), hearing.chances["card_payment"]
@@ -76,6 +79,19 @@ def test_what_is_only_likely_is_not_enough(encoder: Encoder) -> None:
     event, likely = heard(encoder, {ASKED: {Cue.CARD_PAYMENT: 0.6}})
     assert event is None
     assert 0 < likely < 0.5
+
+
+def test_what_is_usual_in_such_calls_is_believed_sooner(encoder: Encoder) -> None:
+    usual = PAYING.replace("    words: [card]\n", "    words: [card]\n    usual: true\n")
+    assert heard(encoder, {ASKED: {Cue.CARD_PAYMENT: 0.6}}, text=usual)[0] is not None
+    assert heard(encoder, {}, text=usual)[0] is None
+
+
+def test_an_event_may_have_to_be_an_act_as_well(encoder: Encoder) -> None:
+    done = PAYING.replace("    words: [card]\n", "    acts: [action_taken]\n")
+    told = {Cue.CARD_PAYMENT: 0.95}
+    assert heard(encoder, {ASKED: told}, text=done)[0] is None
+    assert heard(encoder, {ASKED: told | {"action_taken": 0.95}}, text=done)[0] is not None
 
 
 def test_two_sentences_make_it_likelier(encoder: Encoder) -> None:

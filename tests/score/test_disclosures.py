@@ -143,6 +143,55 @@ def test_before_an_event_means_before(engine: ScoreEngine) -> None:
     assert times == [True, False]
 
 
+ACCOUNT: Line = ("agent", "You owe us thirty pounds on the March bill, and I've taken the fee off.")
+PROOF: Line = ("agent", "Can I take your date of birth and the account number?")
+NAME: Line = ("agent", "And who am I speaking to, please?")
+
+
+def test_an_identity_check_is_complete_before_anything_is_told(engine: ScoreEngine) -> None:
+    answer: Line = ("customer", "Third of May, seventy-one, and it's eight eight oh one.")
+    checked = [NAME, ("customer", "Grace Okonkwo."), PROOF, answer, ACCOUNT]
+    half = [NAME, ("customer", "Grace Okonkwo."), ACCOUNT, ("customer", "Why?"), PROOF, answer]
+    early, late = (disclosed(engine, "identity", lines) for lines in (checked, half))
+    assert (early.status, early.on_time) == (DisclosureStatus.DELIVERED, True)
+    assert (late.status, late.on_time) == (DisclosureStatus.DELIVERED, False)
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("Hello, my name's Grace Okonkwo, my bill is wrong.", DisclosureStatus.DELIVERED),
+        ("hello this is mrs okonkwo my bill is wrong", DisclosureStatus.DELIVERED),
+        ("Hello, it's my bill, it's wrong.", DisclosureStatus.PARTIAL),
+    ],
+)
+def test_who_has_given_their_name_need_not_be_asked(
+    engine: ScoreEngine, said: str, status: DisclosureStatus
+) -> None:
+    check = disclosed(engine, "identity", [("customer", said), PROOF])
+    assert check.status is status
+    quoted = {each.label: each.quote for each in check.evidence}
+    assert (quoted.get("person") == said) == (status is DisclosureStatus.DELIVERED)
+
+
+def test_a_name_that_is_given_checks_nothing_by_itself(engine: ScoreEngine) -> None:
+    said = "Hello, my name's Grace Okonkwo, my bill is wrong."
+    check = disclosed(engine, "identity", [("customer", said), ACCOUNT])
+    assert check.status is DisclosureStatus.MISSING
+
+
+def test_permission_is_asked_before_the_card_is_charged(engine: ScoreEngine) -> None:
+    asked: Line = ("agent", "Are you happy for me to charge thirty pounds to your card today?")
+    number: Line = ("agent", "What's the long number on the card?")
+    done: Line = ("agent", "That payment has gone through on your card now.")
+    yes: Line = ("customer", "Yes, go on.")
+    times = [
+        disclosed(engine, "payment_auth", [number, yes, *lines]).on_time
+        for lines in ((asked, yes, done), (done, yes, asked))
+    ]
+    assert times == [True, False]
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_one_word_in_ten_misheard_is_forgiven(engine: ScoreEngine, seed: int) -> None:
     words = MIRANDA.split()
