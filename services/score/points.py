@@ -47,6 +47,7 @@ Rule = ActPoints | AnswerPoints | Penalty
 # them in 181 calls that others labeled.
 OUTCOMES, DISCLOSURES = (0.65, -0.4), (0.7, 1.0)
 SUREST = 0.995  # that a sum is taken for
+FAINT = 1e-6  # a sum that is less likely is left out: most are
 HALF = 0.5 - 1e-9  # of a probability that was added up
 
 
@@ -73,14 +74,19 @@ def combine(parts: Iterable[Spread]) -> Spread:
     """The scores of several parts together, kept between 0 and 100."""
     spread = {0.0: 1.0}
     for part in parts:
+        if part.keys() == {0.0}:
+            continue
         sums: defaultdict[float, float] = defaultdict(float)
         for score, probability in spread.items():
             for more, likely in part.items():
-                sums[round(score + more, 2)] += probability * likely
+                both = probability * likely
+                if both > FAINT:
+                    sums[round(score + more, 2)] += both
         spread = dict(sums)
     clipped: defaultdict[float, float] = defaultdict(float)
+    kept = sum(spread.values())
     for score, probability in spread.items():
-        clipped[min(100.0, max(0.0, score))] += probability
+        clipped[min(100.0, max(0.0, score))] += probability / kept
     return dict(clipped)
 
 

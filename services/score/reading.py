@@ -41,11 +41,10 @@ class Finding:
 
     def best(self, acts: Iterable[str], unless: Iterable[str] = ()) -> tuple[str, float]:
         """The likeliest of `acts` here, less likely where one of `unless` is."""
-        act, probability = max(
-            ((str(act), self.probabilities.get(act, 0.0)) for act in acts), key=lambda a: a[1]
-        )
-        other = max((self.probabilities.get(act, 0.0) for act in unless), default=0.0)
-        return act, probability * (1 - other) if other else probability
+        found = self.probabilities
+        act = max(acts, key=lambda each: found.get(each, 0.0))
+        other = max((found.get(each, 0.0) for each in unless), default=0.0)
+        return str(act), found.get(act, 0.0) * (1 - other)
 
 
 Exchange = tuple[tuple[Finding, ...], tuple[Finding, ...]]
