@@ -14,12 +14,14 @@ class Grounds:
     """What a judgement rests on, the weightiest of each kind first.
 
     `talked` are moments of how the agent talked, `missed` what the customer did and got no answer.
+    `late` tells that the agent's next turn after the window was looked at, too.
     """
 
     shown: tuple[Evidence, ...]
     against: tuple[Evidence, ...]
     talked: tuple[Evidence, ...]
     missed: tuple[Evidence, ...]
+    late: bool = False
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:

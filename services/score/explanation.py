@@ -28,6 +28,8 @@ def explain(behavior: Behavior, grounds: Grounds, metrics: Metrics, score: float
         if (number := talk.value(rule.metric, metrics)) is not None
     ]
     window = describe(behavior.window, metrics.timing)
+    if grounds.late:
+        window += " and in the next turn"
     return f"{window} {'; '.join(facts)}: {points(score)}."
 
 

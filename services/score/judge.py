@@ -50,7 +50,7 @@ class _Look:
     agent after it inside the window, `unanswered` those whose next turn of the agent shows none
     of the acts; `chance` is the probability that there was an opening. `left` is, for each rule
     about answers, how likely each turn of the customer's in the window is left without one, and
-    the sentence that calls for it most.
+    the sentence that calls for it most. `late` tells that the agent's last turn began after it.
     """
 
     behavior: Behavior
@@ -59,6 +59,7 @@ class _Look:
     openings: tuple[Finding, ...] = ()
     unanswered: tuple[Finding, ...] = ()
     chance: float = 1.0
+    late: bool = False
 
 
 def judge(behavior: Behavior, case: Case) -> BehaviorScore:
@@ -145,6 +146,7 @@ def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
         openings,
         tuple(each for each in openings if not _answered(each, behavior, exchanges, said)),
         max((probability for _, probability in heard), default=0.0),
+        bool(late),
     )
 
 
@@ -190,6 +192,7 @@ def _grounds(look: _Look, case: Case, outcome: Outcome) -> Grounds:
         against=tuple(_quotes(look.said, behavior.penalties, Polarity.AGAINST)),
         talked=tuple(talk.evidence(measured, case.metrics, case.reading)),
         missed=() if outcome is Outcome.DELIVERED else tuple(_missed(look)),
+        late=look.late,
     )
 
 

@@ -130,7 +130,9 @@ def test_what_was_brought_in_time_is_answered_in_the_next_turn(
 ) -> None:
     late = (*CALL[:1], ("customer", "well " * 95 + "so."), ("customer", "It hurts."), CALL[2])
     *_, opening, reply = range(len(_sentences(late)))
-    assert judged({opening: {"emotion": 0.9}, reply: shown}, lines=late).outcome is outcome
+    score = judged({opening: {"emotion": 0.9}, reply: shown}, lines=late)
+    assert score.outcome is outcome
+    assert score.explanation.startswith("In the first 30 seconds and in the next turn the agent")
 
 
 def test_without_a_needed_opportunity_nothing_is_delivered() -> None:
