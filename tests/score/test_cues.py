@@ -89,7 +89,7 @@ def test_what_is_usual_in_such_calls_is_believed_sooner(encoder: Encoder) -> Non
 
 def test_an_event_may_have_to_be_an_act_as_well(encoder: Encoder) -> None:
     done = PAYING.replace("    words: [card]\n", "    acts: [action_taken]\n")
-    told = {Cue.CARD_PAYMENT: 0.95}
+    told: dict[str, float] = {Cue.CARD_PAYMENT: 0.95}
     assert heard(encoder, {ASKED: told}, text=done)[0] is None
     assert heard(encoder, {ASKED: told | {"action_taken": 0.95}}, text=done)[0] is not None
 

@@ -136,7 +136,7 @@ def test_what_was_brought_in_time_is_answered_in_the_next_turn(
 
 
 def test_without_a_needed_opportunity_nothing_is_delivered() -> None:
-    wanted = replace(EMPATHY.opportunity, needed=True)
+    wanted = Opportunity((CustomerAct.EMOTION,), needed=True)
     score = judged({2: {"understanding": 0.9}}, replace(EMPATHY, opportunity=wanted))
     assert score.outcome is Outcome.NO_OPPORTUNITY
 
