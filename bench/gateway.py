@@ -49,15 +49,16 @@ def main() -> None:
         )
         with running(settings, engines) as up, _bare_receiver(folder) as bare:
             up.finished(_send(up, noise()))  # the first call finds everything cold
+            machine = {
+                "cores": os.cpu_count(),
+                "load": round(os.getloadavg()[0], 1),  # others at work here, before we begin
+                "python": platform.python_version(),
+            }
             intake = [
                 _intake(up, bare, client, folder, round(size * (1 << 20))) for size in _MEBIBYTES
             ]
-            figures: dict[str, Any] = {
-                "machine": {
-                    "cores": os.cpu_count(),
-                    "load": round(os.getloadavg()[0], 1),  # others at work here, before we begin
-                    "python": platform.python_version(),
-                },
+            figures = {
+                "machine": machine,
                 "intake": intake,
                 "intake_costs": {way: _costs(intake, way) for way in _WAYS},
                 "one_call": _one_call(up, engines),

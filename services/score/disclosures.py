@@ -50,6 +50,11 @@ class _Check:
         pairs = zip(self.disclosure.elements, self.passages, strict=True)
         return [(element, each) for element, each in pairs if each is not None and _given(each)]
 
+    @property
+    def spoken(self) -> list[Passage]:
+        """What is given of it by the agent."""
+        return [passage for _, passage in self.given if not passage.volunteered]
+
 
 def check_disclosures(
     disclosures: Sequence[Disclosure],
@@ -67,9 +72,9 @@ def check_disclosures(
     said = _said(disclosures, required, finder, progress)
     checks = [_Check(*each) for each in zip(disclosures, said, required, called, strict=True)]
     begun = {
-        each.disclosure.id: min(passage.start for _, passage in given)
+        each.disclosure.id: min(passage.start for passage in spoken)
         for each in checks
-        if (given := each.given)
+        if (spoken := each.spoken)
     }
     setting = Setting(agent_start, metrics, hearing.heard, begun)
     return tuple(_result(each, setting) for each in checks)
@@ -198,8 +203,7 @@ def _result(check: _Check, setting: Setting) -> DisclosureResult:
     required = status is not DisclosureStatus.NOT_REQUIRED
     if not required:
         given, missing = [], ()
-    asked = [passage for _, passage in given if not passage.volunteered]
-    how = delivery(check.disclosure, asked, setting)
+    how = delivery(check.disclosure, check.spoken if required else [], setting)
     return DisclosureResult(
         disclosure=check.disclosure.id,
         title=check.disclosure.title,

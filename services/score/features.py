@@ -76,6 +76,20 @@ def places(text: str, vocabulary: Mapping[str, int]) -> list[int]:
     return sorted(vocabulary[gram] for gram in ngrams(text) if gram in vocabulary)
 
 
+def gram_sums(
+    texts: Sequence[str], vocabulary: Mapping[str, int], weights: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """What the n-grams of each text add to its logits.
+
+    `weights` is (n-grams,) or (n-grams, acts), what is returned (texts,) or (texts, acts).
+    """
+    sums = np.zeros((len(texts), *weights.shape[1:]))
+    for row, text in enumerate(texts):
+        if found := places(text, vocabulary):
+            sums[row] = weights[found].sum(axis=0) / math.sqrt(len(found))
+    return sums
+
+
 @lru_cache(maxsize=10_000)
 def tokens(text: str) -> tuple[str, ...]:
     """Lower-case words and numbers, punctuation dropped."""

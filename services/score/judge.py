@@ -153,10 +153,10 @@ def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
 def _answered(
     opening: Finding, behavior: Behavior, exchanges: Sequence[Exchange], said: Sequence[Finding]
 ) -> bool:
-    """Whether the agent's next turn shows one of the behavior's acts, in time."""
-    wanted = {act for rule in behavior.acts for act in rule.any_of}
+    """Whether the agent's next turn shows, in time, what one of the behavior's rules counts."""
     reply: tuple[Finding, ...] = next((reply for asked, reply in exchanges if opening in asked), ())
-    return any(each in said and each.best(wanted)[1] >= FOUND for each in reply)
+    heard = [each for each in reply if each in said]
+    return any(_best(each, rule)[1] >= FOUND for each in heard for rule in behavior.acts)
 
 
 def _left(rule: AnswerPoints, exchanges: Sequence[Exchange]) -> Iterator[tuple[float, Finding]]:

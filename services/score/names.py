@@ -26,10 +26,10 @@ _INTRODUCES = re.compile(
     rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Tt]alking to|I'm) {_NAME}"
     rf"|\b([A-Z][\w'-]+) (?:speaking|here)\b"
 )
+_TITLE = r"(?:mr|mrs|miss|ms|mister|missus)"
 _OWN_NAME = re.compile(
-    rf"\b(?:{_MY_NAME_IS}|[Tt]he name(?: is|'s)|(?:{_THIS_IS}|[Ii]t's)"
-    r"(?= (?:mr|mrs|miss|ms|mister|missus)\b)) "
-    r"(?:(?:mr|mrs|miss|ms|mister|missus)\.? )?([\w'-]+)",
+    rf"\b(?:{_MY_NAME_IS}|the name(?: is|'s)|(?:{_THIS_IS}|it's)(?= {_TITLE}\b))"
+    rf" (?:{_TITLE}\.? )?([\w'-]+)",
     re.IGNORECASE,
 )
 _ASKS_NAME = re.compile(r"\b(?:name|who am i speaking|who do i have|who is calling)\b", re.I)
@@ -68,8 +68,8 @@ def introductions(sentences: Sequence[Sentence]) -> frozenset[int]:
 
 
 def _tells_name(text: str, *, at_first: bool) -> bool:
-    named = [_plain([match[1]]) for match in _OWN_NAME.finditer(text)]
-    if any(word not in lexicon.NO_NAMES | lexicon.STOP for each in named for word in each):
+    named = {*_plain([match[1] for match in _OWN_NAME.finditer(text)])}
+    if named - lexicon.NO_NAMES - lexicon.STOP:
         return True
     return at_first and any(any(_parts(match[1])) for match in _GIVEN.finditer(text))
 

@@ -136,7 +136,7 @@ class Reader:
             for row in rows:
                 shown = dict(zip(acts, map(float, found[speaker][row]), strict=True))
                 probabilities[row] = settled(shown, texts[row])
-        _add_ruled(sentences, texts, probabilities)
+        _add_ruled(sentences, probabilities)
         findings = tuple(map(Finding, sentences, probabilities))
         return Reading(tuple(utterances), findings, vectors)
 
@@ -207,16 +207,12 @@ def _turn_before(sentences: Sequence[Sentence], row: int) -> list[int]:
     return [before for before in reversed(said) if _bluntly(sentences[before])]
 
 
-def _add_ruled(
-    sentences: Sequence[Sentence], texts: Sequence[str], probabilities: list[dict[str, float]]
-) -> None:
+def _add_ruled(sentences: Sequence[Sentence], probabilities: list[dict[str, float]]) -> None:
     """The acts that rules find rather than heads."""
     known, introduced = names.customer_names(sentences), names.introductions(sentences)
-    for row, (sentence, text, found) in enumerate(
-        zip(sentences, texts, probabilities, strict=True)
-    ):
+    for row, (sentence, found) in enumerate(zip(sentences, probabilities, strict=True)):
         if _headed(sentence, Role.CUSTOMER):
             found[CustomerAct.NAME_GIVEN] = RULED if row in introduced else 0.0
         if _headed(sentence, Role.AGENT):
             found[AgentAct.NAME_USE] = RULED if names.uses_name(sentence.text, known) else 0.0
-            found[AgentAct.STOCK_PHRASE] = RULED if is_stock_phrase(text) else 0.0
+            found[AgentAct.STOCK_PHRASE] = RULED if is_stock_phrase(sentence.text) else 0.0

@@ -58,9 +58,7 @@ class Taught:
         """(sentences,), each the probability that the event is told in the sentence."""
         meaning, grams = np.split(self.weights, [vectors.shape[1]])
         logits = LOUD * (vectors @ meaning) + self.bias
-        for row, text in enumerate(texts):
-            if places := features.places(text, self.vocabulary):
-                logits[row] += LOUD_NGRAMS / sqrt(len(places)) * grams[places].sum()
+        logits += LOUD_NGRAMS * features.gram_sums(texts, self.vocabulary, grams)
         return sigmoid(logits) * nearness((vectors @ self.known.T).max(axis=1) - FARTHER)
 
 

@@ -341,6 +341,12 @@ def test_one_disclosure_may_have_to_come_after_another(engine: ScoreEngine) -> N
     assert orders == [False, True]
 
 
+def test_a_name_that_is_volunteered_is_not_yet_the_agents_check(engine: ScoreEngine) -> None:
+    given: Line = ("customer", "Hello, my name's Grace Okonkwo, my bill is wrong.")
+    said = conversation([given, ("agent", NOTICE), ("customer", "Yes."), PROOF])
+    assert notice_of(said, engine, after=("identity",)).in_order is False
+
+
 def test_doubt_about_what_is_not_called_for_is_doubt_about_the_call_for_it(
     engine: ScoreEngine,
 ) -> None:
