@@ -136,7 +136,7 @@ def _behaviors(calls: Sequence[Call], cards: Sequence[Scorecard]) -> dict[str, A
     return {
         name: {
             **_agreement([(row[2], row[3]) for row in mine]),
-            "ece": _ece([(row[2] == row[3], row[4].confidence) for row in mine]),
+            **_calibration([(row[2] == row[3], row[4].confidence) for row in mine]),
             **(
                 {}
                 if name == "all"
@@ -153,9 +153,14 @@ def _agreement(pairs: Sequence[tuple[str, str]]) -> dict[str, float | None]:
     return {"judged": len(pairs), **agreement(pairs), "kappa": round(kappa, 3)}
 
 
-def _ece(judged: Sequence[tuple[bool, float]]) -> float:
+def _calibration(judged: Sequence[tuple[bool, float]]) -> dict[str, Any]:
+    """The expected calibration error, and what it would be if each confidence were right."""
     right, sure = zip(*judged, strict=True)
-    return round(measures.calibration_error(right, sure), 3)
+    mean, high = measures.calibration_by_chance(sure)
+    return {
+        "ece": round(measures.calibration_error(right, sure), 3),
+        "ece_by_chance": [round(mean, 3), round(high, 3)],
+    }
 
 
 def _disclosures(calls: Sequence[Call], cards: Sequence[Scorecard]) -> dict[str, Any]:

@@ -84,10 +84,8 @@ def hear(rubric: Rubric, reading: Reading, wordings: Wordings, encoder: Encoder)
         found = [*meant, *_by_words(event, lines)]
         if event.cues:
             sure = [each for each in meant if each.probability >= SURE]
-            found = [
-                *_by_cues(event, lines, event.usual or _tipped(event, rubric, lines, found)),
-                *sure,
-            ]
+            soon = event.usual or _only_a_deadline(event, rubric)
+            found = [*_by_cues(event, lines, soon or _tipped(event, rubric, lines, found)), *sure]
         _keep(event, found, heard, chances)
     events = _in_question(rubric, heard)
     inside = _inside(rubric, events, lines, wordings, encoder)
@@ -154,6 +152,17 @@ def _in_question(rubric: Rubric, heard: Mapping[str, Heard]) -> list[Event]:
     ]
     alone = {each[0] for each in lacking if len(each) == 1}
     return [event for event in rubric.events if event.id in alone and not event.cues]
+
+
+def _only_a_deadline(event: Event, rubric: Rubric) -> bool:
+    """Whether statements must come before the event, and none is called for by it.
+
+    What it is heard for was said in any case; to miss it excuses what came late as often as to hear
+    it wrongly accuses.
+    """
+    before = {each.deadline.before for each in rubric.disclosures if each.deadline}
+    called = any(event.id in each.required_when for each in rubric.disclosures)
+    return event.id in before and not called
 
 
 def _tipped(event: Event, rubric: Rubric, lines: _Lines, otherwise: Sequence[Heard]) -> bool:

@@ -87,6 +87,14 @@ def test_what_is_usual_in_such_calls_is_believed_sooner(encoder: Encoder) -> Non
     assert heard(encoder, {}, text=usual)[0] is None
 
 
+def test_what_only_bounds_a_deadline_is_believed_sooner(encoder: Encoder) -> None:
+    bound = PAYING.replace(
+        "    required_when: [card_payment]\n", "    deadline: {before: card_payment}\n"
+    )
+    assert heard(encoder, {ASKED: {Cue.CARD_PAYMENT: 0.6}}, text=bound)[0] is not None
+    assert heard(encoder, {ASKED: {Cue.CARD_PAYMENT: 0.4}}, text=bound)[0] is None
+
+
 def test_an_event_may_have_to_be_an_act_as_well(encoder: Encoder) -> None:
     done = PAYING.replace("    words: [card]\n", "    acts: [action_taken]\n")
     told: dict[str, float] = {Cue.CARD_PAYMENT: 0.95}

@@ -18,6 +18,12 @@ def test_macro_f1_weighs_classes_alike() -> None:
     assert metrics.macro_f1([0, 0, 0, 1], [0, 0, 0, 0]) == pytest.approx((6 / 7 + 0) / 2)
 
 
+def test_right_probabilities_of_few_items_have_an_error_by_chance() -> None:
+    few, high = metrics.calibration_by_chance([0.5] * 40)
+    assert few == pytest.approx(0.063, abs=0.005)  # the mean deviation of a share of 40
+    assert high > few > metrics.calibration_by_chance([0.5] * 4000)[0]
+
+
 def test_calibration_error_is_the_gap_between_said_and_true() -> None:
     assert metrics.calibration_error([1, 1, 1, 0], [0.75] * 4) == pytest.approx(0.0)
     assert metrics.calibration_error([1, 0], [0.95, 0.95]) == pytest.approx(0.45)
