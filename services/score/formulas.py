@@ -1,4 +1,4 @@
-"""Words that anybody would be told: they answer this customer half, or not at all.
+"""Words that anybody would be told, which answer this customer half or not at all; and recaps.
 
 Rules, not heads: what makes a formula is its wording, and few formulas make up most of them.
 """
@@ -8,7 +8,9 @@ import re
 from services.score import lexicon
 from services.score.features import tokens
 
-__all__ = ["is_filler", "is_stock_phrase"]
+__all__ = ["announces_recap", "is_filler", "is_stock_phrase"]
+
+SUMMED_UP = 4  # words after "to sum up" that say something
 
 _BOTHER = r"(?:inconveniences?|trouble|hassle|bother|frustration|confusion|upset)"
 _IT = r"(?:that|this|it)"
@@ -47,6 +49,18 @@ _FILLER = re.compile(
     r"(?:(?:oh|okay|ok|right|alright|well|yes|yeah|sure|hello|hi|ah|great|quite|i see|bear with me"
     r"|of course|no problem)(?: |$))+"
 )
+
+_RECAP = re.compile(
+    r"\b(?:to|let me|let's|lets|i'll) (?:(?:just|quickly|briefly) )?"
+    r"(?:sum(?: \w+)? up|recap|summari[sz]e)\b|\bin summary\b"
+)
+
+
+def announces_recap(text: str) -> bool:
+    """Whether it says outright that it sums up, and goes on to do so."""
+    words = " ".join(tokens(text))
+    said = _RECAP.search(words)
+    return said is not None and len(words[said.end() :].split()) >= SUMMED_UP
 
 
 def is_stock_phrase(text: str) -> bool:

@@ -13,7 +13,7 @@ from callscope.pipeline import Progress
 from callscope.types import Role, Utterance
 from services.score import lexicon, names
 from services.score.encoder import Encoder
-from services.score.formulas import is_filler, is_stock_phrase
+from services.score.formulas import announces_recap, is_filler, is_stock_phrase
 from services.score.heads import Heads, Said, Speaker
 from services.score.rereading import Lines
 from services.score.sentences import Sentence, split
@@ -216,3 +216,5 @@ def _add_ruled(sentences: Sequence[Sentence], probabilities: list[dict[str, floa
         if _headed(sentence, Role.AGENT):
             found[AgentAct.NAME_USE] = RULED if names.uses_name(sentence.text, known) else 0.0
             found[AgentAct.STOCK_PHRASE] = RULED if is_stock_phrase(sentence.text) else 0.0
+            if announces_recap(sentence.text):
+                found[AgentAct.RECAP] = max(found[AgentAct.RECAP], RULED)

@@ -3,6 +3,7 @@
 import pytest
 
 from callscope.types import Role
+from services.score.formulas import announces_recap
 from services.score.reading import FOUND, Reader
 from tests.score.conversations import Line, conversation
 
@@ -117,6 +118,19 @@ def test_a_question_needs_no_question_mark(reader: Reader, asked: tuple[str, str
 )
 def test_what_calls_for_an_answer_is_found(reader: Reader, act: str, said: str) -> None:
     assert act in acts_of(reader, ("agent", "Hello."), ("customer", said))
+
+
+@pytest.mark.parametrize(
+    ("said", "sums_up"),
+    [
+        ("to sum up, i've cancelled the old order and booked the new one", True),
+        ("Let me just recap: new meter on the third, nothing to pay until then.", True),
+        ("Do you want me to summarize?", False),
+        ("It never sums up, does it.", False),
+    ],
+)
+def test_who_says_that_it_is_a_recap_is_believed(said: str, sums_up: bool) -> None:
+    assert announces_recap(said) is sums_up
 
 
 @pytest.mark.parametrize(
