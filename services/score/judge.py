@@ -9,6 +9,7 @@ from services.score import talk
 from services.score.events import Heard
 from services.score.evidence import Grounds, quote
 from services.score.explanation import explain, trial_note
+from services.score.odds import moved
 from services.score.points import (
     Spread,
     calibrated,
@@ -48,9 +49,10 @@ class _Look:
 
     `openings` are the customer's sentences that called for the behavior, each with a turn of the
     agent after it inside the window, `unanswered` those whose next turn of the agent shows none
-    of the acts; `chance` is the probability that there was an opening. `left` is, for each rule
-    about answers, how likely each turn of the customer's in the window is left without one, and
-    the sentence that calls for it most. `late` tells that the agent's last turn began after it.
+    of the acts; `chance` is the probability that there was an opening, even at `CALLED`. `left` is,
+    for each rule about answers, how likely each turn of the customer's in the window is left
+    without one, and the sentence that calls for it most. `late` tells that the agent's last turn
+    began after it.
     """
 
     behavior: Behavior
@@ -145,7 +147,7 @@ def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
         left,
         openings,
         tuple(each for each in openings if not _answered(each, behavior, exchanges, said)),
-        max((probability for _, probability in heard), default=0.0),
+        moved(max((probability for _, probability in heard), default=0.0), CALLED),
         bool(late),
     )
 

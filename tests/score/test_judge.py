@@ -19,7 +19,8 @@ from callscope.rubric import (
 )
 from callscope.types import BehaviorScore, Metrics, Outcome, Polarity
 from services.score.events import Heard
-from services.score.judge import Case, judge
+from services.score.judge import CALLED, Case, judge
+from services.score.odds import moved
 from services.score.points import calibrated
 from services.score.reading import Reading
 from services.score.sentences import Sentence, split
@@ -106,14 +107,14 @@ def test_the_last_share_counts_from_the_agents_first_words() -> None:
 
 
 def test_confidence_in_a_miss_needs_a_sure_opportunity() -> None:
-    sure = judged({1: {"problem": 0.7}}).confidence
-    assert sure == pytest.approx(calibrated(0.7), abs=1e-4)
+    sure = judged({1: {"problem": 0.9}}).confidence
+    assert sure == pytest.approx(calibrated(moved(0.9, CALLED)), abs=1e-4)
 
 
 def test_without_an_opportunity_there_is_no_score() -> None:
     score = judged({1: {"problem": 0.3}})
     assert (score.outcome, score.score, score.evidence) == (Outcome.NO_OPPORTUNITY, None, ())
-    assert score.confidence == pytest.approx(0.7)
+    assert score.confidence == pytest.approx(1 - moved(0.3, CALLED), abs=1e-4)
 
 
 def test_an_opportunity_that_nobody_answers_any_more_is_none() -> None:
