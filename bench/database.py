@@ -93,8 +93,8 @@ def _pgbench(url: str, seconds: int) -> float:
     (folder, *_) = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     plain = url.replace("+psycopg", "")
     program = str(folder / "pgbench")
-    subprocess.run([program, "-iq", plain], check=True, capture_output=True)  # noqa: S603
-    done = subprocess.run(  # noqa: S603
+    subprocess.run([program, "-iq", plain], check=True, capture_output=True)  # noqa: S603 - found above
+    done = subprocess.run(  # noqa: S603 - the same
         [program, "-N", "-c", "8", "-T", str(seconds), plain],
         check=True,
         capture_output=True,
