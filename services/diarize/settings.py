@@ -24,8 +24,8 @@ class DiarizeSettings(ServiceSettings):
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="Of the networks; auto takes bfloat16 on CPUs with instructions for it "
-        "(AVX512-BF16, AMX), else float32.",
+        description="Of the networks; auto takes bfloat16 on CPUs with AMX, else float32. With "
+        "AVX512-BF16 alone it depends on the processor which is faster.",
     )
     min_speakers: int = Field(
         1, ge=1, description="Fewest speakers on a shared channel, where the request says nothing."
