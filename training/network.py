@@ -13,16 +13,14 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import linear
 
 from services.score.branch import Branch
 from services.score.features import HAND_FEATURES
-from services.score.layers import Layer
+from services.score.layers import Layer, Packing
 
 __all__ = ["Batch", "Network", "Output", "State", "collate", "marking_loss"]
 
 DROPOUT = 0.1
-NOWHERE = -1e4  # the logit of a token to which attention may not go
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,37 +38,10 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Padding:
-    """Where tokens that follow each other are in a padded table, a text a row.
-
-    Batches are of like lengths, so little of the table is empty. `places` (tokens,) is each token's
-    place in the flattened table, `mask` (texts, longest) says where there is one.
-    """
-
-    places: torch.Tensor
-    mask: torch.Tensor
-
-    @classmethod
-    def of(cls, lengths: Sequence[int]) -> "Padding":
-        """The padding of texts with so many tokens each."""
-        mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
-        return cls(mask.flatten().nonzero().squeeze(1), mask)
-
-    def padded(self, states: torch.Tensor) -> torch.Tensor:
-        """(tokens, width) as (texts, longest, width), zeros where no token is."""
-        table = states.new_zeros(self.mask.numel(), states.shape[1])
-        return table.index_copy(0, self.places, states).view(*self.mask.shape, -1)
-
-    def packed(self, table: torch.Tensor) -> torch.Tensor:
-        """The reverse of `padded`."""
-        return table.flatten(0, 1)[self.places]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """States of some pairs, token after token; `hand` is (pairs, features)."""
 
-    padding: Padding
+    packing: Packing
     entering: torch.Tensor
     judged: torch.Tensor
     marks: torch.Tensor
@@ -94,7 +65,7 @@ class Network(nn.Module):
     def __init__(self, layers: Sequence[Any], outputs: int, marks: int = 0) -> None:
         super().__init__()
         width = layers[0].output.dense.out_features
-        self.layers = nn.ModuleList([_Layer(layer) for layer in layers])
+        self.layers = nn.ModuleList([Layer(copy.deepcopy(layer)) for layer in layers])
         self.dropout = nn.Dropout(DROPOUT)
         self.norm = nn.BatchNorm1d(HAND_FEATURES, affine=False)
         self.marker = nn.Linear(width, marks) if marks else _Nothing()
@@ -106,42 +77,21 @@ class Network(nn.Module):
             mine.load_state_dict(tuned.state_dict())
 
     def forward(self, batch: Batch) -> Output:
-        """What is found in every pair. Matrices are multiplied in 16 bits."""
+        """What is found in every pair."""
         states = batch.entering.float()
-        with torch.autocast("cpu", torch.bfloat16):
-            for layer in self.layers:
-                states = layer(states, batch.padding)
+        for layer in self.layers:
+            states = layer(states, batch.packing)
         marked = self.marker(self.dropout(states))
-        judged = batch.padding.padded(batch.judged.float().unsqueeze(1))  # (pairs, longest, 1)
-        table = batch.padding.padded(states)
-        seen = batch.padding.padded(marked.sigmoid()) * judged
+        judged = (batch.packing.shares > 0) & batch.judged  # (pairs, tokens)
+        shares = judged / judged.sum(dim=1, keepdim=True)
+        seen = marked.sigmoid()
         parts = [
-            self.dropout(torch.cat([table[:, 0], _mean(table, judged)], dim=1)),
+            self.dropout(torch.cat([states[batch.packing.positions == 0], shares @ states], dim=1)),
             self.norm(batch.hand),
-            seen.amax(dim=1),
-            _mean(seen, judged),
+            (judged.unsqueeze(2) * seen).amax(dim=1),
+            shares @ seen,
         ]
         return Output(self.layer(torch.cat(parts, dim=1)), marked)
-
-
-class _Layer(Layer):
-    """Attends by plain products, in a table of batches of like lengths rather than in shared rows.
-
-    The gradient of the fused kernel takes eight times as long in 16 bits where heads are small.
-    """
-
-    def __init__(self, layer: Any) -> None:
-        super().__init__(copy.deepcopy(layer))
-
-    def _attend(self, states: torch.Tensor, packing: Padding) -> torch.Tensor:  # type: ignore[override]
-        table = packing.padded(linear(states, self.seen, self.seen_bias))
-        split = table.view(*table.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        query, key, value = split.unbind()  # (texts, heads, longest, width of a head)
-        logits = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)
-        logits = logits.masked_fill(~packing.mask[:, None, None, :], NOWHERE)
-        with torch.autocast("cpu", enabled=False):
-            shares = logits.softmax(dim=-1)
-        return packing.packed((shares @ value).transpose(1, 2).flatten(2))
 
 
 class _Nothing(nn.Module):
@@ -154,7 +104,7 @@ class _Nothing(nn.Module):
 def collate(states: Sequence[State]) -> Batch:
     """A batch of them."""
     return Batch(
-        Padding.of([len(each.judged) for each in states]),
+        Packing.of([len(each.judged) for each in states], torch.device("cpu")),
         torch.cat([each.entering for each in states]),
         torch.cat([each.judged for each in states]),
         torch.cat([each.marks for each in states]),
@@ -169,7 +119,3 @@ def marking_loss(marked: torch.Tensor, batch: Batch) -> torch.Tensor:
     return nn.functional.binary_cross_entropy_with_logits(
         marked[batch.judged], batch.marks[batch.judged]
     )
-
-
-def _mean(values: torch.Tensor, judged: torch.Tensor) -> torch.Tensor:
-    return (values * judged).sum(dim=1) / judged.sum(dim=1)

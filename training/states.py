@@ -19,7 +19,7 @@ from training.network import State
 
 __all__ = ["Lengths", "Lower", "Pair", "Span", "Tokens"]
 
-FROZEN = 0.5  # share of the encoder's layers, from below, that stay as they are
+FROZEN = 1 / 3  # share of the encoder's layers, from below, that stay as they are
 AT_ONCE = 32  # pairs
 
 Span = tuple[int, int]
@@ -120,9 +120,8 @@ class Lower:
             + of.position_embeddings(packing.positions)
             + of.token_type_embeddings(kinds)
         )
-        with torch.autocast("cpu", torch.bfloat16):
-            for layer in self._layers:
-                states = layer(states, packing)
+        for layer in self._layers:
+            states = layer(states, packing)
         return states
 
     def _ids(self, texts: list[str]) -> tuple[list[list[int]], list[list[Span]]]:
