@@ -34,7 +34,6 @@ from services.score.branch import Branch
 from services.score.encoder import Encoder
 from services.score.engine import ScoreEngine
 from services.score.library import RubricLibrary
-from services.score.precision import Precision
 
 __all__ = ["BOTH", "Flips", "Remembering", "calls", "complaints", "count", "interval"]
 
@@ -115,10 +114,8 @@ Lines = Sequence[tuple[Role, str]]
 class Remembering(Encoder):
     """An encoder that encodes a text once: most of a call is the same in every telling."""
 
-    def __init__(
-        self, folder: Path, device: Literal["auto", "cpu", "cuda"], precision: Precision
-    ) -> None:
-        super().__init__(folder, device, precision)
+    def __init__(self, folder: Path, device: Literal["auto", "cpu", "cuda"]) -> None:
+        super().__init__(folder, device)
         self._known: dict[str, Floats] = {}
         self._both: dict[str, tuple[Floats, Floats]] = {}
 

@@ -18,7 +18,7 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,10 @@ def main() -> None:
 def train(encoder: Encoder, name: str, digest: str, kept: Path) -> bytes:
     """The content of the weights file; `name` and `digest` say which encoder it goes with."""
     data = {speaker: prepare(speaker, encoder, FOLDS) for speaker in SPEAKERS}
-    network, held_out = tuned(data, encoder, digest, kept)
+    key = _key(data, digest)
+    kept.mkdir(parents=True, exist_ok=True)
+    network, held_out = tuned(data, encoder, kept / key)
+    linears = fitted(data, kept / key)
     first: dict[Speaker, Array] = {}
     tensors: dict[str, npt.NDArray[np.generic]] = {}
     description: dict[str, Any] = {
@@ -95,14 +98,14 @@ def train(encoder: Encoder, name: str, digest: str, kept: Path) -> bytes:
         "corpus_digest": corpus.digest(),
     }
     for speaker, each in data.items():
-        linear = fit(each, each.fold >= 0)
-        logits = held_out[speaker] + PLAIN * cross_validate(each)
+        *halves, linear = linears[speaker]
+        logits = held_out[speaker] + PLAIN * held(each, halves)
         slopes, shifts, figures = calibrate(each.acts, logits, each.labels)
         weights, bias = _together(linear, network, speaker, each)
         width = len(weights) - len(each.vocabulary)
         first[speaker] = (logits - shifts) * slopes
         tensors[f"{speaker}.weights"] = (weights[:width] * slopes).astype(np.float32)
-        tensors[f"{speaker}.grams"] = (weights[width:] * slopes).astype(np.float32)
+        tensors[f"{speaker}.grams"] = (weights[width:] * slopes).astype(np.float16)
         tensors[f"{speaker}.bias"] = ((bias - shifts) * slopes).astype(np.float32)
         description[speaker] = {
             "acts": each.acts,
@@ -140,14 +143,16 @@ def _show(title: str, figures: Figures) -> None:
 
 
 def tuned(
-    data: Mapping[Speaker, Data], encoder: Encoder, digest: str, kept: Path
+    data: Mapping[Speaker, Data], encoder: Encoder, kept: Path
 ) -> tuple[Network, dict[Speaker, Array]]:
-    """The mean network of all folds, and each sentence's logits by one that did not see it."""
+    """The mean network of all folds, and each sentence's logits by one that did not see it.
+
+    `kept` begins the names of the files in which the folds are kept.
+    """
     lines = {speaker: each.lines for speaker, each in data.items()}
     states = encoder.states([*lines["agent"].texts, *lines["customer"].texts], tuning.FIRST)
     held_out = {speaker: np.zeros(each.labels.shape) for speaker, each in data.items()}
-    files = [kept / f"{_key(data, digest)}-{fold}.pt" for fold in range(FOLDS)]
-    kept.mkdir(parents=True, exist_ok=True)
+    files = [Path(f"{kept}-{fold}.pt") for fold in range(FOLDS)]
     learned = [
         {speaker: np.flatnonzero(each.fold[::2] != fold) for speaker, each in data.items()}
         for fold in range(FOLDS)
@@ -155,18 +160,24 @@ def tuned(
     networks = [Network(encoder.branch_from(tuning.FIRST), lines) for _ in range(FOLDS)]
 
     def tune(fold: int) -> None:
-        # A fork has none of its parent's threads, and would wait for their help without an end.
-        torch.set_num_threads(1)
-        if not files[fold].exists():
-            tuning.tune(networks[fold], states, lines, learned[fold], SEED + fold)
-            torch.save(networks[fold].state_dict(), files[fold])
+        if files[fold].exists():
+            return
+        tuning.tune(networks[fold], states, lines, learned[fold], SEED + fold)
+        logits = {
+            speaker: tuning.logits(
+                networks[fold], states, each.lines, np.flatnonzero(each.fold == fold), speaker
+            )
+            for speaker, each in data.items()
+        }
+        held = {str(speaker): torch.from_numpy(each) for speaker, each in logits.items()}
+        torch.save({"network": networks[fold].state_dict(), **held}, files[fold])
 
     _side_by_side(tune, FOLDS)
     for fold, network in enumerate(networks):
-        network.load_state_dict(torch.load(files[fold], weights_only=True))
+        kept_fold = torch.load(files[fold], weights_only=True)
+        network.load_state_dict(kept_fold["network"])
         for speaker, each in data.items():
-            rows = np.flatnonzero(each.fold == fold)
-            held_out[speaker][rows] = tuning.logits(network, states, each.lines, rows, speaker)
+            held_out[speaker][each.fold == fold] = kept_fold[speaker].numpy()
     return tuning.average(networks), held_out
 
 
@@ -178,13 +189,19 @@ def _side_by_side(work: Callable[[int], None], count: int) -> None:
     fork = multiprocessing.get_context("fork")
     for first in range(0, count, os.cpu_count() or 1):
         pieces = range(first, min(first + (os.cpu_count() or 1), count))
-        running = [fork.Process(target=work, args=(piece,)) for piece in pieces]
+        running = [fork.Process(target=_alone, args=(work, piece)) for piece in pieces]
         for process in running:
             process.start()
         for process in running:
             process.join()
         if any(process.exitcode for process in running):
             raise ChildProcessError("a fold ended before it was done; what it said is above")
+
+
+def _alone(work: Callable[[int], None], piece: int) -> None:
+    # A fork has none of its parent's threads, and would wait for their help without an end.
+    torch.set_num_threads(1)
+    work(piece)
 
 
 def _key(data: Mapping[Speaker, Data], digest: str) -> str:
@@ -195,6 +212,28 @@ def _key(data: Mapping[Speaker, Data], digest: str) -> str:
         for array in (each.lines.before, each.lines.hand, each.labels, each.fold):
             sha.update(array.tobytes())
     return sha.hexdigest()[:16]
+
+
+def fitted(data: Mapping[Speaker, Data], kept: Path) -> dict[Speaker, list[Linear]]:
+    """For each speaker the maps that have not seen a fold, fold after fold, and last one of all.
+
+    `kept` begins the names of the files in which they are kept.
+    """
+    pieces = [(speaker, fold) for speaker in data for fold in range(FOLDS + 1)]
+    files = [Path(f"{kept}-{speaker}-{fold}.npz") for speaker, fold in pieces]
+
+    def work(piece: int) -> None:
+        speaker, fold = pieces[piece]
+        if not files[piece].exists():
+            linear = fit(data[speaker], data[speaker].fold != fold)
+            np.savez(files[piece], **asdict(linear))
+
+    _side_by_side(work, len(pieces))
+    found: dict[Speaker, list[Linear]] = {speaker: [] for speaker in data}
+    for (speaker, _), file in zip(pieces, files, strict=True):
+        with np.load(file) as arrays:
+            found[speaker].append(Linear(**arrays))
+    return found
 
 
 def fit(data: Data, chosen: npt.NDArray[np.bool_]) -> Linear:
@@ -237,12 +276,12 @@ def _scales(data: Data, rows: Array) -> tuple[Array, Array]:
     return mean, scale
 
 
-def cross_validate(data: Data) -> Array:
-    """Each sentence's logits from the fold it was held out of."""
+def held(data: Data, linears: Sequence[Linear]) -> Array:
+    """Each sentence's logits from the map that has not seen its fold."""
     logits = np.zeros(data.labels.shape)
-    for fold in range(FOLDS):
-        held = data.fold == fold
-        logits[held] = fit(data, ~held)(data, held)
+    for fold, linear in enumerate(linears):
+        chosen = data.fold == fold
+        logits[chosen] = linear(data, chosen)
     return logits
 
 

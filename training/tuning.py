@@ -19,11 +19,10 @@ from services.score.branch import Branch, pooled
 from services.score.features import HAND_FEATURES
 from services.score.heads import Speaker
 from services.score.layers import Packing
-from services.score.precision import find_precision
 
 __all__ = ["FIRST", "RECIPE", "Lines", "Network", "Recipe", "average", "logits", "tune"]
 
-FIRST = 4  # the first layer that is tuned, of six
+FIRST = 2  # the first layer that is tuned, of six
 DROPOUT = 0.1
 RARE = -3.0  # the logit of an act before anything is learned
 # How loudly the network's features may speak: the tuned vector, where it meets the customer's, and
@@ -88,11 +87,9 @@ class Network(nn.Module):
         """Logits, (sentences, acts); `states` are each sentence's, before the tuned layers."""
         packing = Packing.of([len(each) for each in states], torch.device("cpu"))
         found = self.dropout(torch.cat(list(states)).float())
-        halved = self.training and find_precision("auto", found.device) is torch.bfloat16
-        with torch.autocast("cpu", torch.bfloat16, enabled=halved):
-            for layer in self.layers:
-                found = layer(found, packing)
-        tuned = pooled(found.float(), packing)
+        for layer in self.layers:
+            found = layer(found, packing)
+        tuned = pooled(found, packing)
         meaning = torch.cat([TUNED * tuned, MET * tuned * before, BEFORE * before], dim=1)
         features = torch.cat([self.dropout(meaning), self.standards[speaker](hand)], dim=1)
         logits: torch.Tensor = self.heads[speaker](features)

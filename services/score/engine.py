@@ -20,7 +20,6 @@ from services.score.library import RubricLibrary
 from services.score.own_acts import OwnActs, OwnHead, find
 from services.score.passages import PassageFinder
 from services.score.plain_speech import as_heard, plain
-from services.score.precision import Precision
 from services.score.reading import Reader, Reading
 from services.score.scorecard import assemble, without_times
 from services.score.second_opinion import Judge, compared
@@ -40,8 +39,7 @@ class ScoreEngine:
         device: where the encoder runs; `auto` takes a GPU if there is one.
         threads: CPU threads; 0 leaves PyTorch's choice.
         second: another judge, whose disagreement sends a call to review; None for none.
-        precision: of the encoder's matrices; `auto` halves it where the processor is made for it.
-        encoder: makes the encoder from its folder, the device and the precision.
+        encoder: makes the encoder from its folder and the device.
 
     Raises:
         ModelMissing, ModelDamaged: the encoder's files, or heads trained on others.
@@ -55,8 +53,7 @@ class ScoreEngine:
         device: Device = "auto",
         threads: int = 0,
         second: Judge | None = None,
-        precision: Precision = "auto",
-        encoder: Callable[[Path, Device, Precision], Encoder] = Encoder,
+        encoder: Callable[[Path, Device], Encoder] = Encoder,
     ) -> None:
         if threads:
             torch.set_num_threads(threads)
@@ -67,7 +64,7 @@ class ScoreEngine:
             raise ModelDamaged(
                 f"the act heads were trained on another {located.name} than the one installed"
             )
-        self._encoder = encoder(located.folder, device, precision)
+        self._encoder = encoder(located.folder, device)
         self._reader = Reader(self._encoder, heads)
         self._wordings = WordingsCache(self._encoder)
         self._second = second

@@ -5,17 +5,20 @@ attention, a small part of the work, needs texts apart, in rows that short ones 
 everything else sees tokens.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import gelu, linear, scaled_dot_product_attention
+from torch.nn.functional import gelu, scaled_dot_product_attention
 
 __all__ = ["Layer", "Packing", "embed"]
 
 DROPOUT = 0.1  # while it is trained
+LARGEST = 127  # of 8 bits
+NONE = 1e-12  # a token whose states are all smaller has no scale
 ROW = 32  # tokens that attention looks at together, at least: over fewer it takes longer
 
 
@@ -84,45 +87,92 @@ def embed(embeddings: Any, ids: torch.Tensor, packing: Packing) -> torch.Tensor:
 
 
 class Layer(nn.Module):
-    """One layer, from transformers' `BertLayer`. Queries, keys and values are computed as one.
-
-    Matrices may be multiplied in 16 bits; what goes from layer to layer has 32.
-    """
+    """One layer, from transformers' `BertLayer`. Queries, keys and values are computed as one."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__()
         attention = layer.attention.self
-        parts = attention.query, attention.key, attention.value
         self.heads = int(attention.num_attention_heads)
-        self.seen = nn.Parameter(torch.cat([part.weight.detach() for part in parts]))
-        self.seen_bias = nn.Parameter(torch.cat([part.bias.detach() for part in parts]))
-        self.attended: nn.Linear = layer.attention.output.dense
+        self.seen: nn.Module = _together([attention.query, attention.key, attention.value])
+        self.attended: nn.Module = layer.attention.output.dense
         self.attended_norm: nn.LayerNorm = layer.attention.output.LayerNorm
-        self.wide: nn.Linear = layer.intermediate.dense
-        self.narrow: nn.Linear = layer.output.dense
+        self.wide: nn.Module = layer.intermediate.dense
+        self.narrow: nn.Module = layer.output.dense
         self.norm: nn.LayerNorm = layer.output.LayerNorm
         self.dropout = nn.Dropout(DROPOUT)
 
-    def multiply_in(self, precision: torch.dtype) -> None:
-        """Keep the matrices in this precision."""
-        for parameter in (self.seen, self.seen_bias):
-            parameter.data = parameter.data.to(precision)
-        for part in (self.attended, self.wide, self.narrow):
-            part.to(precision)
+    def in_eight_bits(self) -> "Layer":
+        """The same layer, which multiplies in 8 bits and cannot be trained."""
+        made = copy.deepcopy(self)
+        for name in ("seen", "attended", "wide", "narrow"):
+            setattr(made, name, _Quantized(getattr(self, name)))
+        return made
 
     def forward(self, states: torch.Tensor, packing: Packing) -> torch.Tensor:
         """(tokens, width) to (tokens, width)."""
-        precision = self.seen.dtype
-        attended = self.attended(self._attend(states.to(precision), packing))
+        attended = self.attended(self._attend(states, packing))
         states = self.attended_norm(states + self.dropout(attended))
-        thought = self.narrow(gelu(self.wide(states.to(precision))))
+        thought = self.narrow(gelu(self.wide(states)))
         normed: torch.Tensor = self.norm(states + self.dropout(thought))
         return normed
 
     def _attend(self, states: torch.Tensor, packing: Packing) -> torch.Tensor:
-        seen = packing.rows(linear(states, self.seen, self.seen_bias))
+        seen = packing.rows(self.seen(states))
         split = seen.view(*seen.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         query, key, value = split.unbind()  # (rows, heads, longest, width of a head)
         mask = packing.mask.unsqueeze(1)
         found = scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return packing.packed(found.transpose(1, 2).flatten(2))
+
+
+class _Quantized(nn.Module):
+    """A linear layer in 8 bits, with a scale for each output and for each token.
+
+    Scales of tokens follow from the token alone (Yao et al., "ZeroQuant", NeurIPS 2022), so what is
+    computed of a text does not depend on the texts beside it. Sums of integers do not depend on
+    their order, so that every machine finds the same; where the processor has no instructions for
+    them, they are summed as fractions, which hold integers to 2^24 exactly, in more time.
+    """
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        weights = layer.weight.detach()
+        self.scale = _scale(weights).flatten()
+        integers = _integers(weights, self.scale.unsqueeze(1)).t()
+        self.native = weights.device.type == "cpu" and _sums_products_of_8_bits()
+        self.weights = integers.to(torch.int8) if self.native else integers
+        self.bias = layer.bias.detach()
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """(tokens, inputs) to (tokens, outputs)."""
+        scale = _scale(states)
+        steps = _integers(states, scale)
+        if self.native:
+            sums = torch._int_mm(steps.to(torch.int8), self.weights).float()
+        else:
+            sums = steps @ self.weights
+        return sums.mul_(scale).mul_(self.scale).add_(self.bias)
+
+
+def _sums_products_of_8_bits() -> bool:
+    """Whether the processor has VNNI; without it such sums may overflow 16 bits."""
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_vnni") or found.get("avx_vnni"))
+
+
+def _scale(rows: torch.Tensor) -> torch.Tensor:
+    """What a step of 8 bits is worth in each row: (rows, 1)."""
+    return rows.abs().amax(dim=1, keepdim=True).clamp_min_(NONE) / LARGEST
+
+
+def _integers(rows: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """How many steps each number is, from -127 to 127."""
+    return (rows / scale).round_()
+
+
+def _together(parts: Sequence[nn.Linear]) -> nn.Linear:
+    """One linear layer that gives what several give, one after the other."""
+    made = nn.Linear(parts[0].in_features, sum(part.out_features for part in parts))
+    made.weight.data = torch.cat([part.weight.detach() for part in parts])
+    made.bias.data = torch.cat([part.bias.detach() for part in parts])
+    return made

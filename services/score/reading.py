@@ -100,7 +100,7 @@ class Reader:
     def __init__(self, encoder: Encoder, heads: Heads) -> None:
         self._encoder = encoder
         self._heads = heads
-        self._branch = encoder.branch(heads.changes)
+        self._branch = encoder.branch(heads.changes).in_eight_bits()
 
     def read(self, utterances: Sequence[Utterance], progress: Progress) -> Reading:
         """Split, embed, and find the acts."""

@@ -96,7 +96,6 @@ class ScoreServicer(score_pb2_grpc.ScorerServicer):
             settings.device,
             settings.threads,
             _second(settings),
-            settings.precision,
         )
         engine.warm_up()
         self._engine = engine

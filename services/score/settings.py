@@ -1,7 +1,7 @@
 """Settings of the score service."""
 
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
@@ -20,11 +20,6 @@ class ScoreSettings(ServiceSettings):
         None,
         description="Folder with rubrics of your own (*.yaml), read at the start; one with a "
         "shipped rubric's id replaces it.",
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto",
-        description="Of the encoder's matrices; auto takes bfloat16 on CPUs with instructions for "
-        "it (AVX512-BF16, AMX), else float32.",
     )
     second_opinion_url: HttpUrl | None = Field(
         None,

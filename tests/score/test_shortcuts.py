@@ -29,6 +29,13 @@ CALL: list[Line] = [  # statements in the middle of sentences, and what nearly m
     ("customer", "It's Laura Bennett. Can I pay the last bill with my card?"),
     ("agent", "Of course, is it all right if I charge the forty pounds to your card now?"),
     ("agent", "And I do need to verify that I'm speaking with the account holder here, so please."),
+    ("customer", "And does my home insurance policy cover the flood in the cellar, by the way?"),
+    (
+        "agent",
+        "Well, I've put the claim in for you this morning with the photos of the cellar that you"
+        " sent, but nothing about your cover changes until we've written to you about it, and"
+        " that goes out by the end of the week with a list of all the things they still need.",
+    ),
 ]
 
 
