@@ -206,7 +206,9 @@ def _alone(work: Callable[[int], None], piece: int) -> None:
 
 def _key(data: Mapping[Speaker, Data], digest: str) -> str:
     """Of all that the folds' networks follow from."""
-    sha = hashlib.sha256(json.dumps([digest, FOLDS, SEED, asdict(tuning.RECIPE)]).encode())
+    sha = hashlib.sha256(
+        json.dumps([digest, FOLDS, SEED, tuning.FIRST, asdict(tuning.RECIPE)]).encode()
+    )
     for each in data.values():
         sha.update(json.dumps(each.lines.texts).encode())
         for array in (each.lines.before, each.lines.hand, each.labels, each.fold):
