@@ -30,6 +30,7 @@ Place = tuple[int, int]
 
 NEARLY = 0.50  # a match that is worth a closer look
 CLOSE = 20.0  # seconds between an element and the one it counts only with
+APART = 15.0  # seconds; what takes longer was not said in one go
 NOT_SAID = 0.01  # probability of an element of which nothing was found
 
 
@@ -299,9 +300,16 @@ def _explain(
     if how.start is None:
         return f"{title}: not said{because}."
     timed = setting.metrics.timing is not Timing.NONE
-    said = " " + ", ".join([*([f"at {clock(how.start)}"] if timed else []), *how.flaws()])
+    said = " " + ", ".join([*([_when(how.start, how.end)] if timed else []), *how.flaws()])
     said = said.rstrip()
     if status is DisclosureStatus.PARTIAL:
         lacking = listed(f"{each.id} (“{each.wordings[0]}”)" for each in missing)
         return f"{title}: said in part{said}; missing: {lacking}{because}."
     return f"{title}: said in full{said}."
+
+
+def _when(start: float, end: float | None) -> str:
+    """One time for what was said in one go: halves of it may be minutes apart."""
+    if end is None or end - start < APART:
+        return f"at {clock(start)}"
+    return f"between {clock(start)} and {clock(end)}"

@@ -85,6 +85,17 @@ def test_a_notice_that_comes_too_late_says_so(engine: ScoreEngine) -> None:
     assert "too late" in notice.explanation
 
 
+def test_halves_that_are_far_apart_are_told_with_both_their_times(engine: ScoreEngine) -> None:
+    lines: list[Line] = [
+        ("agent", "Can I take your full name, please?"),
+        ("customer", "It's Laura Bennett, and I'm calling about my bill, " + "well " * 80),
+        ("agent", "And what's your date of birth?"),
+    ]
+    identity = disclosed(engine, "identity", lines)
+    assert identity.status is DisclosureStatus.DELIVERED
+    assert "said in full between 0:00 and 0:" in identity.explanation
+
+
 def test_each_element_is_quoted_where_it_was_said(engine: ScoreEngine) -> None:
     lines: list[Line] = [("agent", "Good morning."), ("customer", "Hi."), OWING, ("agent", MIRANDA)]
     miranda = disclosed(engine, "mini_miranda", lines)
