@@ -93,7 +93,7 @@ def test_halves_that_are_far_apart_are_told_with_both_their_times(engine: ScoreE
     ]
     identity = disclosed(engine, "identity", lines)
     assert identity.status is DisclosureStatus.DELIVERED
-    assert "said in full between 0:00 and 0:" in identity.explanation
+    assert "said in full between 0:01 and 0:" in identity.explanation
 
 
 def test_each_element_is_quoted_where_it_was_said(engine: ScoreEngine) -> None:
