@@ -24,14 +24,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ActFinder:
-    """The heads, on the encoder that they were trained for.
-
-    `branch` is the encoder's in 32 bits, as training begins from it, `fast` in 8, as it is used.
-    """
+    """The heads, on the encoder that they were trained for."""
 
     encoder: Encoder
     branch: Branch
-    fast: Branch
     heads: Heads
 
     @classmethod
@@ -39,15 +35,14 @@ class ActFinder:
         """Those of a weights file."""
         heads = Heads.read(weights)
         encoder = Encoder(models.locate(heads.encoder).folder, "cpu")
-        branch = encoder.branch(heads.changes)
-        return cls(encoder, branch, branch.in_eight_bits(), heads)
+        return cls(encoder, encoder.branch(heads.changes).in_eight_bits(), heads)
 
     def probabilities(self, pairs: Sequence[Pair]) -> Floats:
         """(pairs, `ACTS`): of each act, the likeliest of a text's sentences."""
         parts = [split_text(pair.text) or (pair.text,) for pair in pairs]
         texts = [part for each in parts for part in each]
         said = [pair.before for pair, each in zip(pairs, parts, strict=True) for _ in each]
-        both = self.encoder.encode_both(texts, self.fast, lambda _: None)
+        both = self.encoder.encode_both(texts, self.branch, lambda _: None)
         nobody = [""] * len(texts)  # before a customer's own sentences
         rows: list[dict[str, float]] = [{} for _ in texts]
         # A cue that both tell of is an agent's, who comes last.

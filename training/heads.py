@@ -98,8 +98,8 @@ def train(encoder: Encoder, name: str, digest: str, kept: Path) -> bytes:
         "corpus_digest": corpus.digest(),
     }
     for speaker, each in data.items():
-        *halves, linear = linears[speaker]
-        logits = held_out[speaker] + PLAIN * held(each, halves)
+        *without, linear = linears[speaker]
+        logits = held_out[speaker] + PLAIN * held(each, without)
         slopes, shifts, figures = calibrate(each.acts, logits, each.labels)
         weights, bias = _together(linear, network, speaker, each)
         width = len(weights) - len(each.vocabulary)
@@ -150,7 +150,6 @@ def tuned(
     `kept` begins the names of the files in which the folds are kept.
     """
     lines = {speaker: each.lines for speaker, each in data.items()}
-    states = encoder.states([*lines["agent"].texts, *lines["customer"].texts], tuning.FIRST)
     held_out = {speaker: np.zeros(each.labels.shape) for speaker, each in data.items()}
     files = [Path(f"{kept}-{fold}.pt") for fold in range(FOLDS)]
     learned = [
@@ -159,37 +158,40 @@ def tuned(
     ]
     networks = [Network(encoder.branch_from(tuning.FIRST), lines) for _ in range(FOLDS)]
 
-    def tune(fold: int) -> None:
-        if files[fold].exists():
-            return
-        tuning.tune(networks[fold], states, lines, learned[fold], SEED + fold)
-        logits = {
-            speaker: tuning.logits(
-                networks[fold], states, each.lines, np.flatnonzero(each.fold == fold), speaker
-            )
-            for speaker, each in data.items()
-        }
-        held = {str(speaker): torch.from_numpy(each) for speaker, each in logits.items()}
-        torch.save({"network": networks[fold].state_dict(), **held}, files[fold])
+    done = all(file.exists() for file in files)
+    texts = [] if done else [*lines["agent"].texts, *lines["customer"].texts]
+    states = encoder.states(texts, tuning.FIRST)
 
-    _side_by_side(tune, FOLDS)
-    for fold, network in enumerate(networks):
-        kept_fold = torch.load(files[fold], weights_only=True)
-        network.load_state_dict(kept_fold["network"])
+    def tune(fold: int) -> None:
+        network = networks[fold]
+        tuning.tune(network, states, lines, learned[fold], SEED + fold)
+        found: dict[str, Any] = {"network": network.state_dict()}
         for speaker, each in data.items():
-            held_out[speaker][each.fold == fold] = kept_fold[speaker].numpy()
+            rows = np.flatnonzero(each.fold == fold)
+            logits = tuning.logits(network, states, each.lines, rows, speaker)
+            found[speaker] = torch.from_numpy(logits)
+        torch.save(found, files[fold])
+
+    _make(files, tune)
+    for fold, (network, file) in enumerate(zip(networks, files, strict=True)):
+        found = torch.load(file, weights_only=True)
+        network.load_state_dict(found["network"])
+        for speaker, each in data.items():
+            held_out[speaker][each.fold == fold] = found[speaker].numpy()
     return tuning.average(networks), held_out
 
 
-def _side_by_side(work: Callable[[int], None], count: int) -> None:
-    """Do each piece in a process of its own, as many at a time as there are cores.
+def _make(files: Sequence[Path], work: Callable[[int], None]) -> None:
+    """Do the work of each file that is not there in a process of its own, one a core at a time.
 
     The processes are forks, so that they share what is in memory.
     """
     fork = multiprocessing.get_context("fork")
-    for first in range(0, count, os.cpu_count() or 1):
-        pieces = range(first, min(first + (os.cpu_count() or 1), count))
-        running = [fork.Process(target=_alone, args=(work, piece)) for piece in pieces]
+    places = [place for place, file in enumerate(files) if not file.exists()]
+    cores = os.cpu_count() or 1
+    for first in range(0, len(places), cores):
+        together = places[first : first + cores]
+        running = [fork.Process(target=_alone, args=(work, place)) for place in together]
         for process in running:
             process.start()
         for process in running:
@@ -198,19 +200,19 @@ def _side_by_side(work: Callable[[int], None], count: int) -> None:
             raise ChildProcessError("a fold ended before it was done; what it said is above")
 
 
-def _alone(work: Callable[[int], None], piece: int) -> None:
+def _alone(work: Callable[[int], None], place: int) -> None:
     # A fork has none of its parent's threads, and would wait for their help without an end.
     torch.set_num_threads(1)
-    work(piece)
+    work(place)
 
 
 def _key(data: Mapping[Speaker, Data], digest: str) -> str:
-    """Of all that the folds' networks follow from."""
-    sha = hashlib.sha256(
-        json.dumps([digest, FOLDS, SEED, tuning.FIRST, asdict(tuning.RECIPE)]).encode()
-    )
+    """Of all that the folds' networks and linear maps follow from."""
+    scales = [STRENGTH, EMBEDDING_SCALE, HAND_SCALE, NGRAM_SCALE]
+    settings = [digest, FOLDS, SEED, tuning.FIRST, asdict(tuning.RECIPE), scales]
+    sha = hashlib.sha256(json.dumps(settings).encode())
     for each in data.values():
-        sha.update(json.dumps(each.lines.texts).encode())
+        sha.update(json.dumps([each.lines.texts, [*each.vocabulary]]).encode())
         for array in (each.lines.before, each.lines.hand, each.labels, each.fold):
             sha.update(array.tobytes())
     return sha.hexdigest()[:16]
@@ -224,13 +226,11 @@ def fitted(data: Mapping[Speaker, Data], kept: Path) -> dict[Speaker, list[Linea
     pieces = [(speaker, fold) for speaker in data for fold in range(FOLDS + 1)]
     files = [Path(f"{kept}-{speaker}-{fold}.npz") for speaker, fold in pieces]
 
-    def work(piece: int) -> None:
-        speaker, fold = pieces[piece]
-        if not files[piece].exists():
-            linear = fit(data[speaker], data[speaker].fold != fold)
-            np.savez(files[piece], **asdict(linear))
+    def fit_one(place: int) -> None:
+        speaker, fold = pieces[place]
+        np.savez(files[place], **asdict(fit(data[speaker], data[speaker].fold != fold)))
 
-    _side_by_side(work, len(pieces))
+    _make(files, fit_one)
     found: dict[Speaker, list[Linear]] = {speaker: [] for speaker in data}
     for (speaker, _), file in zip(pieces, files, strict=True):
         with np.load(file) as arrays:

@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
         torch.manual_seed(seed)
         network = Network(lower.upper, task.outputs, len(task.marks))
         if member % 2 and options.encoder == finder.heads.encoder:
-            network.begin(finder.branch)
+            network.begin(finder.encoder.branch(finder.heads.changes))
         recipe = Recipe(task.epochs, 1e-4, 1e-3, 32, seed)
         minutes = (ends - time.monotonic()) / 60
         if not loop.run(network, data, objective, recipe, _member(out, member), minutes):

@@ -1,7 +1,7 @@
 """The encoder's last layers once more, tuned to acts.
 
-Wordings are compared by the encoder as it was published: its cosines must not move. Acts are read
-by a branch, whose layers were trained on labeled sentences; the layers below are shared, so a
+Wordings are compared by the encoder as it was published: tuning must not move its cosines. Acts are
+read by a branch, whose layers were trained on labeled sentences; the layers below are shared, so a
 sentence is encoded once and two thirds. What training changed is kept in 8 bits for each weight,
 with a scale for each row, a few megabytes in all.
 """

@@ -91,7 +91,7 @@ class Encoder:
     def branch(self, changes: Changes) -> Branch:
         """The last layers once more, changed, in 32 bits."""
         first = len(self._published) - count(changes)
-        return Branch(first, changed(copy.deepcopy(self._published[first:]), changes))
+        return Branch(first, changed(copy.deepcopy(self.branch_from(first).layers), changes))
 
     def branch_from(self, first: int) -> Branch:
         """The layers from `first` on, as they were published, in 32 bits."""

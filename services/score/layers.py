@@ -139,16 +139,16 @@ class _Quantized(nn.Module):
         weights = layer.weight.detach()
         self.scale = _scale(weights).flatten()
         integers = _integers(weights, self.scale.unsqueeze(1)).t()
-        self.native = weights.device.type == "cpu" and _sums_products_of_8_bits()
-        self.weights = integers.to(torch.int8) if self.native else integers
+        native = weights.device.type == "cpu" and _sums_products_of_8_bits()
+        self.weights = integers.to(torch.int8) if native else integers
         self.bias = layer.bias.detach()
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """(tokens, inputs) to (tokens, outputs)."""
         scale = _scale(states)
-        steps = _integers(states, scale)
-        if self.native:
-            sums = torch._int_mm(steps.to(torch.int8), self.weights).float()
+        steps = _integers(states, scale).to(self.weights.dtype)
+        if steps.dtype is torch.int8:
+            sums = torch._int_mm(steps, self.weights).float()
         else:
             sums = steps @ self.weights
         return sums.mul_(scale).mul_(self.scale).add_(self.bias)
