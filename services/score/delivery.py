@@ -8,7 +8,8 @@ from statistics import fmean
 from callscope.conversation.spans import total, union
 from callscope.rubric import Deadline, Disclosure
 from callscope.types import Metrics, Role, Span, Timing
-from services.score.events import Heard
+from services.score.events import Heard, Hearing
+from services.score.evidence import clock
 from services.score.passages import Passage
 
 __all__ = ["Delivery", "Setting", "delivery"]
@@ -23,13 +24,16 @@ class Setting:
 
     agent_start: float
     metrics: Metrics
-    heard: Mapping[str, Heard]
+    hearing: Hearing
     begun: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The facts, each None where there is nothing to say, in the words of `DisclosureResult`."""
+    """The facts, each None where there is nothing to say, in the words of `DisclosureResult`.
+
+    `passed` is what it should have come before and did not.
+    """
 
     start: float | None = None
     end: float | None = None
@@ -39,17 +43,24 @@ class Delivery:
     rushed: bool | None = None
     interrupted: bool | None = None
     mumbled: bool | None = None
+    passed: Heard | None = None
 
-    def flaws(self) -> list[str]:
-        """What was wrong with it, in words."""
+    def flaws(self, timed: bool) -> list[str]:
+        """What was wrong with it, in words; with times, if there are any to tell."""
         flaws = {
-            "too late": self.on_time is False,
+            self._late(timed): self.on_time is False,
             "out of order": self.in_order is False,
             f"rushed ({self.words_per_minute or 0:.0f} words a minute)": self.rushed,
             "while the customer cut in": self.interrupted,
             "unclearly": self.mumbled,
         }
         return [words for words, found in flaws.items() if found]
+
+    def _late(self, timed: bool) -> str:
+        if self.passed is None:
+            return "too late"
+        when = f", {clock(self.passed.start)}" if timed else ""
+        return f"too late (after {self.passed.event.title}{when})"
 
 
 def delivery(disclosure: Disclosure, passages: Sequence[Passage], setting: Setting) -> Delivery:
@@ -61,12 +72,13 @@ def delivery(disclosure: Disclosure, passages: Sequence[Passage], setting: Setti
     # Only a recognizer times and doubts each word.
     seconds = total(union(Span(each.start, each.end) for each in passages))
     speed = round(60 * len(words) / seconds, 1) if seconds > 0 and timing is Timing.WORDS else None
+    passed = _passed(disclosure.deadline, passages, setting.hearing)
     doubt = fmean(word.probability for word in words.values()) if timing is Timing.WORDS else None
     start = min(each.start for each in passages)
     return Delivery(
         start=start,
         end=max(each.end for each in passages),
-        on_time=_on_time(disclosure.deadline, passages, setting),
+        on_time=_on_time(disclosure.deadline, passages, passed, setting),
         in_order=_in_order(disclosure, passages, start, setting.begun),
         words_per_minute=speed,
         rushed=None if speed is None or len(words) < TIMED else speed > disclosure.rushed_above,
@@ -74,23 +86,36 @@ def delivery(disclosure: Disclosure, passages: Sequence[Passage], setting: Setti
         if timing is Timing.NONE
         else any(_cut(each, setting.metrics) for each in passages),
         mumbled=None if doubt is None else doubt < DOUBTED,
+        passed=passed,
     )
 
 
+def _said(deadline: Deadline, passages: Sequence[Passage]) -> float:
+    """When it was begun, or all of it said where the deadline asks for that: in seconds."""
+    starts = [each.start for each in passages]
+    return max(starts) if deadline.complete else min(starts)
+
+
+def _passed(
+    deadline: Deadline | None, passages: Sequence[Passage], hearing: Hearing
+) -> Heard | None:
+    """The event that it should have come before and did not."""
+    if deadline is None or deadline.before is None:
+        return None
+    return hearing.before(deadline.before, _said(deadline, passages))
+
+
 def _on_time(
-    deadline: Deadline | None, passages: Sequence[Passage], setting: Setting
+    deadline: Deadline | None, passages: Sequence[Passage], passed: Heard | None, setting: Setting
 ) -> bool | None:
-    """Whether it was begun in time, or all of it said where the deadline asks for that."""
+    """Whether it was said soon enough; None where that is not asked, or nothing has times."""
     if deadline is None:
         return None
-    starts = [each.start for each in passages]
-    said = max(starts) if deadline.complete else min(starts)
-    if deadline.seconds is not None:
-        if setting.metrics.timing is Timing.NONE:
-            return None
-        return said <= setting.agent_start + deadline.seconds
-    event = setting.heard.get(deadline.before or "")
-    return event is None or said <= event.start
+    if deadline.seconds is None:
+        return passed is None
+    if setting.metrics.timing is Timing.NONE:
+        return None
+    return _said(deadline, passages) <= setting.agent_start + deadline.seconds
 
 
 def _in_order(

@@ -77,7 +77,7 @@ def check_disclosures(
         for each in checks
         if (spoken := each.spoken)
     }
-    setting = Setting(agent_start, metrics, hearing.heard, begun)
+    setting = Setting(agent_start, metrics, hearing, begun)
     return tuple(_result(each, setting) for each in checks)
 
 
@@ -216,7 +216,7 @@ def _result(check: _Check, setting: Setting) -> DisclosureResult:
         on_time=how.on_time,
         words_per_minute=how.words_per_minute,
         confidence=_confidence(check, status),
-        evidence=_evidence(check, given, status, setting),
+        evidence=_evidence(check, given, status, how, setting),
         explanation=_explain(check, status, missing, how, setting),
         in_order=how.in_order,
         rushed=how.rushed,
@@ -261,9 +261,13 @@ def _evidence(
     check: _Check,
     given: Sequence[tuple[Element, Passage]],
     status: DisclosureStatus,
+    how: Delivery,
     setting: Setting,
 ) -> tuple[Evidence, ...]:
-    """Where each element was said; where some was not, what called for it as well."""
+    """Where each element was said.
+
+    With what called for it where some was not, and with what it should have come before.
+    """
     found = [
         quote_words(
             passage.utterance,
@@ -276,10 +280,14 @@ def _evidence(
     ]
     if status in (DisclosureStatus.MISSING, DisclosureStatus.PARTIAL):
         for event in check.disclosure.required_when:
-            heard = setting.heard[event]
+            heard = setting.hearing.heard[event]
             by_customer = heard.finding.sentence.role is Role.CUSTOMER
             polarity = Polarity.MISSED_OPPORTUNITY if by_customer else Polarity.AGAINST
             found.append(quote(heard.finding, event, heard.probability, polarity))
+    late = how.passed
+    if late is not None:
+        probability = round(late.probability, 4)
+        found.append(quote(late.finding, late.event.id, probability, Polarity.AGAINST))
     return in_order(found)
 
 
@@ -293,14 +301,13 @@ def _explain(
     title = check.disclosure.title
     if status is DisclosureStatus.NOT_REQUIRED:
         return f"{title}: nothing in the call called for it."
-    reasons = [
-        setting.heard[e].event.title for e in check.disclosure.required_when if check.required
-    ]
+    heard = setting.hearing.heard
+    reasons = [heard[e].event.title for e in check.disclosure.required_when if check.required]
     because = f" (called for: {', '.join(reasons)})" if reasons else ""
     if how.start is None:
         return f"{title}: not said{because}."
     timed = setting.metrics.timing is not Timing.NONE
-    said = " " + ", ".join([*([_when(how.start, how.end)] if timed else []), *how.flaws()])
+    said = " " + ", ".join([*([_when(how.start, how.end)] if timed else []), *how.flaws(timed)])
     said = said.rstrip()
     if status is DisclosureStatus.PARTIAL:
         lacking = listed(f"{each.id} (“{each.wordings[0]}”)" for each in missing)
