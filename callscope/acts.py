@@ -47,6 +47,7 @@ class CustomerAct(StrEnum):
     QUESTION = "question"  # asks the agent something
     VULNERABILITY = "vulnerability"  # illness, loss, hardship, age, a dependant at risk
     NAME_GIVEN = "name_given"  # says who they are
+    SAID_BEFORE = "said_before"  # points out that they have said it already
 
 
 class Cue(StrEnum):

@@ -159,11 +159,14 @@ class MetricPoints:
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
-    """Points taken away for each sentence with any of these acts, `at_most` in all."""
+    """Points taken away for each sentence with any of these acts, `at_most` in all.
+
+    They may be the customer's: whoever says "I just told you" was not listened to.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    any_of: AgentActs
+    any_of: Annotated[tuple[Id, ...], Field(min_length=1)]
     points: Points
     at_most: Points = 100
 

@@ -1,4 +1,4 @@
-"""Words that anybody would be told, which answer this customer half or not at all; and recaps.
+"""Formulas: sympathy that anybody would be told, fillers, recaps, and "I just told you".
 
 Rules, not heads: what makes a formula is its wording, and few formulas make up most of them.
 """
@@ -8,7 +8,7 @@ import re
 from services.score import lexicon
 from services.score.features import tokens
 
-__all__ = ["announces_recap", "is_filler", "is_stock_phrase"]
+__all__ = ["announces_recap", "is_filler", "is_stock_phrase", "was_said"]
 
 SUMMED_UP = 4  # words after "to sum up" that say something
 
@@ -54,6 +54,39 @@ _RECAP = re.compile(
     r"\b(?:to|let me|let's|lets|i'll) (?:(?:just|quickly|briefly) )?"
     r"(?:sum(?: \w+)? up|recap|summari[sz]e)\b|\bin summary\b"
 )
+
+_I = r"\b(?:i|we)(?:'ve|ve| have)?"
+_YOU = r"(?:you|ye|ya|yous|youse)"
+_JUST = r"(?: (?:already|just|did|literally|only))"
+_SAID = r"(?:said|told|mentioned|explained)"
+# Of 501 labeled calls, 3 of the 104 in which a customer says one of these show good listening, and
+# 231 of the 397 others.
+_PROTEST = re.compile(
+    "|".join(
+        (
+            rf"{_I}{_JUST}* (?:told|telt|said to|say to) {_YOU}\b",
+            rf"\b(?:i'm|im|i am)(?: after)? (?:telling|saying)(?: it)?(?: to)? {_YOU}\b"
+            r"(?! (?:honestly|frankly|truly|the truth|now|that))",
+            rf"\b(?:like|as) {_I}{_JUST}? {_SAID}\b",
+            rf"{_I}{_JUST}+ (?:{_SAID}|say|tell|gave {_YOU}|given {_YOU})\b"
+            r"(?! to (?:my|him|her|them))",
+            rf"^(?:(?:no|yes|yeah|yep|aye|but|and|well|oh|nah|ah|look|it's|its) )*{_I} said\b"
+            r"(?! (?:i'd|i'll|to (?:my|our|him|her|them|the|myself)|he|she|they)\b)",
+            rf"{_I} said(?: (?:that|so|already|before|earlier|twice))*$",
+            r"\b(?:that's|thats|that is|this is) what (?:i'm|im|i am|i've|i)(?: just)?"
+            r" (?:said|say|saying|telling)\b(?! to)",
+            rf"\b(?:did|do|are) {_YOU}(?: even| not)? (?:hear what|hear me|listening|hearing)\b",
+            r"\bnot (?:even )?(?:listening|hearing (?:me|what))\b",
+            rf"\b{_YOU}(?:'ve| have)?(?: just| already) asked\b|\basked me (?:that|already)\b",
+            r"\balready i (?:told|said|say)\b|\bi say (?:it )?already\b",
+        )
+    )
+)
+
+
+def was_said(text: str) -> bool:
+    """Whether a customer points out that they have said it: "I just told you", "like I said"."""
+    return _PROTEST.search(" ".join(tokens(text))) is not None
 
 
 def announces_recap(text: str) -> bool:

@@ -47,6 +47,7 @@ class Case:
 class _Look:
     """A behavior in its window: what the agent said there, and what the customer did before.
 
+    `told` is what the customer said in the window.
     `openings` are the customer's sentences that called for the behavior, each with a turn of the
     agent after it inside the window, `unanswered` those whose next turn of the agent shows none
     of the acts; `chance` is the probability that there was an opening, even at `CALLED`. `left` is,
@@ -57,6 +58,7 @@ class _Look:
 
     behavior: Behavior
     said: tuple[Finding, ...]
+    told: tuple[Finding, ...]
     left: tuple[Sequence[tuple[float, Finding]], ...]
     openings: tuple[Finding, ...] = ()
     unanswered: tuple[Finding, ...] = ()
@@ -123,12 +125,13 @@ def unscored(behavior: Behavior, outcome: Outcome, confidence: float, why: str) 
 
 def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
     said = tuple(each for each in reading.by(Role.AGENT) if _starts_in(each, span))
+    told = tuple(each for each in reading.by(Role.CUSTOMER) if _starts_in(each, span))
     exchanges = [*reading.exchanges()]
     inside = [each for each in exchanges if _starts_in(each[0][0], span)]
     left = tuple([*_left(rule, inside)] for rule in behavior.answers)
     wanted = behavior.opportunity
     if wanted is None:
-        return _Look(behavior, said, left)
+        return _Look(behavior, said, told, left)
     # What was brought in time may be answered when the customer has finished.
     late = next((reply for _, reply in inside[-1:] if reply[0].sentence.start >= span.end), ())
     said += late
@@ -144,6 +147,7 @@ def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
     return _Look(
         behavior,
         said,
+        told,
         left,
         openings,
         tuple(each for each in openings if not _answered(each, behavior, exchanges, said)),
@@ -174,9 +178,10 @@ def _starts_in(finding: Finding, span: Span) -> bool:
 
 
 def _parts(look: _Look, metrics: Metrics) -> Iterator[Spread]:
-    rules: tuple[ActPoints | Penalty, ...] = (*look.behavior.acts, *look.behavior.penalties)
-    for rule in rules:
+    for rule in look.behavior.acts:
         yield part_of(rule, [_best(finding, rule)[1] for finding in look.said])
+    for penalty in look.behavior.penalties:
+        yield part_of(penalty, [_best(each, penalty)[1] for each in (*look.said, *look.told)])
     for answers, left in zip(look.behavior.answers, look.left, strict=True):
         yield part_of(answers, [likely for likely, _ in left])
     for measured in look.behavior.metrics:
@@ -191,7 +196,7 @@ def _grounds(look: _Look, case: Case, outcome: Outcome) -> Grounds:
     measured = {rule.metric for rule in behavior.metrics}
     return Grounds(
         shown=tuple(shown),
-        against=tuple(_quotes(look.said, behavior.penalties, Polarity.AGAINST)),
+        against=tuple(_quotes((*look.said, *look.told), behavior.penalties, Polarity.AGAINST)),
         talked=tuple(talk.evidence(measured, case.metrics, case.reading)),
         missed=() if outcome is Outcome.DELIVERED else tuple(_missed(look)),
         late=look.late,

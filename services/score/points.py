@@ -44,9 +44,9 @@ Rule = ActPoints | AnswerPoints | Penalty
 """What gives or takes points for something that is counted."""
 
 # Platt scaling of the log-odds of outcomes and of disclosures' statuses. Of 1,843 outcomes in 381
-# calls that others labeled, each heard by folds that had not seen it, (0.72, -0.19) fits best;
-# points were placed on most of these calls, so less is believed. Statuses: 402, in 181 calls.
-OUTCOMES, DISCLOSURES = (0.65, -0.4), (0.7, 1.0)
+# calls that others labeled, each heard by folds that had not seen it, (0.72, -0.19) fits best; of
+# 700 in 140 later calls, these leave a calibration error of .04. Statuses: 402, in 181 calls.
+OUTCOMES, DISCLOSURES = (0.75, -0.2), (0.7, 1.0)
 SUREST = 0.995  # that a sum is taken for
 FAINT = 1e-6  # a sum that is less likely is left out: most are
 HALF = 0.5 - 1e-9  # of a probability that was added up

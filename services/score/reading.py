@@ -13,7 +13,7 @@ from callscope.pipeline import Progress
 from callscope.types import Role, Utterance
 from services.score import lexicon, names
 from services.score.encoder import Encoder
-from services.score.formulas import announces_recap, is_filler, is_stock_phrase
+from services.score.formulas import announces_recap, is_filler, is_stock_phrase, was_said
 from services.score.heads import Heads, Said, Speaker
 from services.score.rereading import Lines
 from services.score.sentences import Sentence, split
@@ -213,6 +213,7 @@ def _add_ruled(sentences: Sequence[Sentence], probabilities: list[dict[str, floa
     for row, (sentence, found) in enumerate(zip(sentences, probabilities, strict=True)):
         if _headed(sentence, Role.CUSTOMER):
             found[CustomerAct.NAME_GIVEN] = RULED if row in introduced else 0.0
+            found[CustomerAct.SAID_BEFORE] = RULED if was_said(sentence.text) else 0.0
         if _headed(sentence, Role.AGENT):
             found[AgentAct.NAME_USE] = RULED if names.uses_name(sentence.text, known) else 0.0
             found[AgentAct.STOCK_PHRASE] = RULED if is_stock_phrase(sentence.text) else 0.0

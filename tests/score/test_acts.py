@@ -3,7 +3,7 @@
 import pytest
 
 from callscope.types import Role
-from services.score.formulas import announces_recap
+from services.score.formulas import announces_recap, was_said
 from services.score.reading import FOUND, Reader
 from tests.score.conversations import Line, conversation
 
@@ -171,3 +171,36 @@ def test_backchannels_do_nothing(reader: Reader) -> None:
 def test_a_word_or_two_accuse_nobody(reader: Reader, said: str) -> None:
     found = acts_of(reader, ("customer", "I've been waiting for an hour."), ("agent", said))
     assert not found & {"dismissive", "blaming"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I told you, it's the back door.",
+        "No, I just said Thursday.",
+        "it's red like i said",
+        "No, that's what I'm saying, it never arrived.",
+        "I've already explained all of this.",
+        "Are you even listening?",
+        "You already asked me that.",
+        "yes I'm telling you the pad is dead",
+    ],
+)
+def test_a_customer_points_out_what_was_said(reader: Reader, said: str) -> None:
+    found = acts_of(reader, ("agent", "And which door is it?"), ("customer", said))
+    assert "said_before" in found
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I said to my husband we should ring.",
+        "She told me to call you.",
+        "Sorry, can you hear me?",
+        "I said I'd pay on Friday.",
+        "I have just given them the wrong number.",
+        "I'm telling you honestly, I forgot.",
+    ],
+)
+def test_a_customer_who_tells_a_story_points_out_nothing(said: str) -> None:
+    assert not was_said(said)

@@ -8,7 +8,7 @@ import pytest
 
 from callscope import rubric
 from callscope.acts import Cue
-from callscope.types import DisclosureStatus, Role
+from callscope.types import DisclosureResult, DisclosureStatus, Polarity, Role
 from services.score.disclosures import check_disclosures
 from services.score.encoder import Encoder
 from services.score.engine import ScoreEngine
@@ -87,12 +87,57 @@ def test_what_is_usual_in_such_calls_is_believed_sooner(encoder: Encoder) -> Non
     assert heard(encoder, {}, text=usual)[0] is None
 
 
-def test_what_only_bounds_a_deadline_is_believed_sooner(encoder: Encoder) -> None:
-    bound = PAYING.replace(
-        "    required_when: [card_payment]\n", "    deadline: {before: card_payment}\n"
-    )
-    assert heard(encoder, {ASKED: {Cue.CARD_PAYMENT: 0.6}}, text=bound)[0] is not None
-    assert heard(encoder, {ASKED: {Cue.CARD_PAYMENT: 0.4}}, text=bound)[0] is None
+DEADLINE = PAYING.replace(
+    "    required_when: [card_payment]\n", "    deadline: {before: card_payment, complete: true}\n"
+)
+CONSENT = 4  # the sentence that asks for it
+
+
+def checked(
+    encoder: Encoder, found: Mapping[int, Mapping[str, float]], text: str
+) -> DisclosureResult:
+    """The consent, asked for in the last sentence, by given probabilities of cues alone."""
+    lines = (*LINES, ("customer", "Sure."), ("agent", "Permission, then, for the lot?"))
+    rules = rubric.load(text)
+    said = reading(conversation(lines), found)
+    nothing = np.zeros((len(said.findings), encoder.dimensions), dtype=np.float32)
+    said = replace(said, vectors=nothing)
+    wordings = WordingsCache(encoder).of(rules, lambda _: None)
+    finder = PassageFinder(encoder, wordings, said, Role.AGENT)
+    hearing = hear(rules, said, wordings, encoder)
+    (result,) = check_disclosures(rules.disclosures, finder, hearing, talk(), lambda _: None)
+    return result
+
+
+def consent(
+    encoder: Encoder, found: Mapping[int, Mapping[str, float]], text: str = DEADLINE
+) -> DisclosureResult:
+    """The consent, which is heard."""
+    told = {CONSENT: {Cue.CHARGE_CONSENT: 0.95, **found.get(CONSENT, {})}}
+    only_cards = text.replace("[card_payment, charge_consent]", "[card_payment]")
+    result = checked(encoder, {**found, **told}, only_cards)
+    assert result.status is DisclosureStatus.DELIVERED
+    return result
+
+
+def test_what_is_said_before_a_statement_makes_it_late_and_is_quoted(encoder: Encoder) -> None:
+    late = consent(encoder, {ASKED: {Cue.CARD_PAYMENT: 0.45}})
+    assert late.on_time is False
+    assert "too late (after a card payment is asked for, 0:" in late.explanation
+    (against,) = [each for each in late.evidence if each.polarity is Polarity.AGAINST]
+    assert (against.label, against.probability) == ("card_payment", 0.45)
+    assert against.quote == "And the long one across the middle?"
+
+
+def test_what_is_unlikely_or_comes_later_leaves_a_statement_in_time(encoder: Encoder) -> None:
+    assert consent(encoder, {ASKED: {Cue.CARD_PAYMENT: 0.3}}).on_time is True
+    assert consent(encoder, {CONSENT: {Cue.CARD_PAYMENT: 0.95}}).on_time is True
+
+
+def test_what_a_statement_reports_as_done_was_done_before_it(encoder: Encoder) -> None:
+    done = DEADLINE.replace("    words: [card]\n", "    acts: [action_taken]\n")
+    both: dict[str, float] = {Cue.CARD_PAYMENT: 0.95, "action_taken": 0.9}
+    assert consent(encoder, {CONSENT: both}, done).on_time is False
 
 
 def test_an_event_may_have_to_be_an_act_as_well(encoder: Encoder) -> None:
@@ -135,24 +180,15 @@ def test_what_is_due_may_be_heard_less_surely_unless_such_calls_speak_of_it_anyw
     encoder: Encoder, called: bool, commonplace: bool, given: bool
 ) -> None:
     sure: Mapping[int, Mapping[str, float]] = {
-        2: {Cue.CARD_PAYMENT: 0.9 * called},
-        4: {Cue.CHARGE_CONSENT: 0.4},
+        ASKED: {Cue.CARD_PAYMENT: 0.9 * called},
+        CONSENT: {Cue.CHARGE_CONSENT: 0.4},
     }
-    lines = (*LINES, ("customer", "Sure."), ("agent", "Permission, then, for the lot?"))
-    rules = rubric.load(
-        PAYING.replace(
-            "        cues: [charge_consent]",
-            "        cues: [charge_consent]\n        mentions: [permission]\n"
-            f"        commonplace: {str(commonplace).lower()}",
-        )
+    text = PAYING.replace(
+        "        cues: [charge_consent]",
+        "        cues: [charge_consent]\n        mentions: [permission]\n"
+        f"        commonplace: {str(commonplace).lower()}",
     )
-    said = reading(conversation(lines), sure)
-    nothing = np.zeros((len(said.findings), encoder.dimensions), dtype=np.float32)
-    said = replace(said, vectors=nothing)
-    wordings = WordingsCache(encoder).of(rules, lambda _: None)
-    finder = PassageFinder(encoder, wordings, said, Role.AGENT)
-    hearing = hear(rules, said, wordings, encoder)
-    (result,) = check_disclosures(rules.disclosures, finder, hearing, talk(), lambda _: None)
+    result = checked(encoder, sure, text)
     assert (result.status is DisclosureStatus.DELIVERED) == given
 
 

@@ -33,7 +33,11 @@ CALL: list[Line] = [
         "A technician will be with you by noon today.",
     ),
     ("customer", "Thank you."),
-    ("agent", "Is there anything else I can help you with?"),
+    (
+        "agent",
+        "So to sum up, there's been water in your kitchen since six, and somebody comes by noon. "
+        "Is there anything else I can help you with?",
+    ),
 ]
 
 

@@ -70,6 +70,14 @@ def test_the_act_in_the_window_delivers() -> None:
     assert evidence.polarity is Polarity.FOR
 
 
+def test_what_the_customer_does_may_be_held_against_the_agent() -> None:
+    heard = replace(EMPATHY, penalties=(Penalty((CustomerAct.SAID_BEFORE,), points=60),))
+    score = judged({**PROBLEM, 2: {"understanding": 0.95}, 3: {"said_before": 0.95}}, heard)
+    assert (score.outcome, score.score) == (Outcome.PARTIAL, 40)
+    (against,) = [each for each in score.evidence if each.polarity is Polarity.AGAINST]
+    assert (against.quote, against.label) == ("Five five five.", "said_before")
+
+
 def test_half_the_points_are_partial() -> None:
     assert judged({**PROBLEM, 2: {"apology": 0.9}}).outcome is Outcome.PARTIAL
 
