@@ -287,7 +287,9 @@ def _evidence(
     late = how.passed
     if late is not None:
         probability = round(late.probability, 4)
-        found.append(quote(late.finding, late.event.id, probability, Polarity.AGAINST))
+        against = quote(late.finding, late.event.id, probability, Polarity.AGAINST)
+        if all((each.label, each.quote) != (against.label, against.quote) for each in found):
+            found.append(against)
     return in_order(found)
 
 
@@ -310,7 +312,7 @@ def _explain(
     said = " " + ", ".join([*([_when(how.start, how.end)] if timed else []), *how.flaws(timed)])
     said = said.rstrip()
     if status is DisclosureStatus.PARTIAL:
-        lacking = listed(f"{each.id} (“{each.wordings[0]}”)" for each in missing)
+        lacking = listed(f"{each.id} (such as “{each.wordings[0]}”)" for each in missing)
         return f"{title}: said in part{said}; missing: {lacking}{because}."
     return f"{title}: said in full{said}."
 

@@ -77,7 +77,7 @@ _PROTEST = re.compile(
             r" (?:said|say|saying|telling)\b(?! to)",
             rf"\b(?:did|do|are) {_YOU}(?: even| not)? (?:hear what|hear me|listening|hearing)\b",
             r"\bnot (?:even )?(?:listening|hearing (?:me|what))\b",
-            rf"\b{_YOU}(?:'ve| have)?(?: just| already) asked\b|\basked me (?:that|already)\b",
+            rf"\b{_YOU}(?:'ve| have)?(?: (?:just|already) asked\b| asked me (?:that|already)\b)",
             r"\balready i (?:told|said|say)\b|\bi say (?:it )?already\b",
         )
     )

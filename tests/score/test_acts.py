@@ -200,6 +200,7 @@ def test_a_customer_points_out_what_was_said(reader: Reader, said: str) -> None:
         "I said I'd pay on Friday.",
         "I have just given them the wrong number.",
         "I'm telling you honestly, I forgot.",
+        "Nobody's asked me that all day.",
     ],
 )
 def test_a_customer_who_tells_a_story_points_out_nothing(said: str) -> None:

@@ -129,6 +129,18 @@ def test_what_is_said_before_a_statement_makes_it_late_and_is_quoted(encoder: En
     assert against.quote == "And the long one across the middle?"
 
 
+def test_what_calls_for_a_statement_and_makes_it_late_is_quoted_once(encoder: Encoder) -> None:
+    half = PAYING.replace(
+        "    required_when: [card_payment]\n",
+        "    required_when: [card_payment]\n    deadline: {before: card_payment}\n",
+    ).rstrip()
+    half += "\n      - id: amount\n        cues: [charge_amount]\n        wordings: [nine pounds]\n"
+    told = {ASKED: {Cue.CARD_PAYMENT: 0.95}, CONSENT: {Cue.CHARGE_CONSENT: 0.95}}
+    result = checked(encoder, told, half)
+    assert (result.status, result.on_time) == (DisclosureStatus.PARTIAL, False)
+    assert [each.label for each in result.evidence] == ["card_payment", "consent"]
+
+
 def test_what_is_unlikely_or_comes_later_leaves_a_statement_in_time(encoder: Encoder) -> None:
     assert consent(encoder, {ASKED: {Cue.CARD_PAYMENT: 0.3}}).on_time is True
     assert consent(encoder, {CONSENT: {Cue.CARD_PAYMENT: 0.95}}).on_time is True
