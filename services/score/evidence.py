@@ -13,7 +13,8 @@ __all__ = ["Grounds", "clock", "in_order", "listed", "quote", "quote_words"]
 class Grounds:
     """What a judgement rests on, the weightiest of each kind first.
 
-    `talked` are moments of how the agent talked, `missed` what the customer did and got no answer.
+    `talked` are moments of how the agent talked, `missed` what the customer did and got no answer,
+    `lacking` names what was asked for and not shown, or not often enough.
     `late` tells that the agent's next turn after the window was looked at, too.
     """
 
@@ -22,6 +23,7 @@ class Grounds:
     talked: tuple[Evidence, ...]
     missed: tuple[Evidence, ...]
     late: bool = False
+    lacking: tuple[str, ...] = ()
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:

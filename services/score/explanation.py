@@ -20,6 +20,8 @@ def explain(behavior: Behavior, grounds: Grounds, metrics: Metrics, score: float
     facts = [f"the agent showed {found}"]
     if grounds.against:
         facts.append(f"against it {_moments(grounds.against, timed)}")
+    if grounds.lacking:
+        facts.append(f"lacking: {listed(grounds.lacking)}")
     if grounds.missed:
         facts.append(f"left unanswered: the customer's {_moments(grounds.missed, timed)}")
     facts += [

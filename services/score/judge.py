@@ -27,6 +27,8 @@ __all__ = ["Case", "judge", "unscored"]
 
 CALLED = 0.65  # from this probability something calls for an answer: who missed it is accused
 SHOWN = 4  # sentences for one rule
+NAMED = 2  # acts that a rule asks for, and rules that were not met
+FULL = 100  # points
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def judge(behavior: Behavior, case: Case) -> BehaviorScore:
         if not look.openings:
             return unscored(behavior, Outcome.NO_OPPORTUNITY, (1 - look.chance) * likely, nothing)
         likely *= look.chance
-    grounds = _grounds(look, case, outcome)
+    grounds = _grounds(look, case, outcome, score)
     return BehaviorScore(
         behavior=behavior.id,
         title=behavior.title,
@@ -189,7 +191,7 @@ def _parts(look: _Look, metrics: Metrics) -> Iterator[Spread]:
         yield {metric_points(measured, value or 0.0): 1.0}
 
 
-def _grounds(look: _Look, case: Case, outcome: Outcome) -> Grounds:
+def _grounds(look: _Look, case: Case, outcome: Outcome, score: float) -> Grounds:
     behavior = look.behavior
     worth_most = sorted(behavior.acts, key=lambda rule: -rule.points)
     shown = _quotes(look.said, worth_most, Polarity.FOR)
@@ -200,7 +202,25 @@ def _grounds(look: _Look, case: Case, outcome: Outcome) -> Grounds:
         talked=tuple(talk.evidence(measured, case.metrics, case.reading)),
         missed=() if outcome is Outcome.DELIVERED else tuple(_missed(look)),
         late=look.late,
+        lacking=() if outcome is Outcome.DELIVERED else tuple(_lacking(look, score)),
     )
+
+
+def _lacking(look: _Look, score: float) -> Iterator[str]:
+    """What would have made the score full, what costs most first: `follow up (1 of 2)`."""
+    asked = {rule.any_of: rule for rule in sorted(look.behavior.acts, key=lambda each: each.count)}
+    short = []
+    for acts, rule in asked.items():
+        shown = sum(_best(each, rule)[1] >= FOUND for each in look.said)
+        if shown < rule.count:
+            names = " or ".join(acts[:NAMED]) + (" or the like" if len(acts) > NAMED else "")
+            counted = f" ({shown} of {rule.count})" if shown else ""
+            lost = rule.points * (rule.count - shown) / rule.count
+            short.append((lost, names.replace("_", " ") + counted))
+    for lost, named in sorted(short, key=lambda each: -each[0])[:NAMED]:
+        if score < FULL:
+            yield named
+        score += lost
 
 
 def _missed(look: _Look) -> list[Evidence]:

@@ -135,7 +135,10 @@ def test_what_calls_for_a_statement_and_makes_it_late_is_quoted_once(encoder: En
         "    required_when: [card_payment]\n    deadline: {before: card_payment}\n",
     ).rstrip()
     half += "\n      - id: amount\n        cues: [charge_amount]\n        wordings: [nine pounds]\n"
-    told = {ASKED: {Cue.CARD_PAYMENT: 0.95}, CONSENT: {Cue.CHARGE_CONSENT: 0.95}}
+    told: Mapping[int, Mapping[str, float]] = {
+        ASKED: {Cue.CARD_PAYMENT: 0.95},
+        CONSENT: {Cue.CHARGE_CONSENT: 0.95},
+    }
     result = checked(encoder, told, half)
     assert (result.status, result.on_time) == (DisclosureStatus.PARTIAL, False)
     assert [each.label for each in result.evidence] == ["card_payment", "consent"]

@@ -70,6 +70,21 @@ def test_the_act_in_the_window_delivers() -> None:
     assert evidence.polarity is Polarity.FOR
 
 
+def test_what_is_not_delivered_says_what_lacked() -> None:
+    asked = replace(
+        EMPATHY,
+        acts=(
+            ActPoints((AgentAct.FOLLOW_UP, AgentAct.RECAP, AgentAct.PROPOSAL), points=60, count=3),
+            ActPoints((AgentAct.APOLOGY,), points=20),
+            ActPoints((AgentAct.RAPPORT,), points=30),
+        ),
+    )
+    half = judged({**PROBLEM, 2: {"recap": 0.95}}, asked)
+    assert "lacking: follow up or recap or the like (1 of 3) and rapport: " in half.explanation
+    assert "lacking: understanding: " in judged({**PROBLEM, 2: {"apology": 0.95}}).explanation
+    assert "lacking" not in judged({**PROBLEM, 2: {"understanding": 0.95}}).explanation
+
+
 def test_what_the_customer_does_may_be_held_against_the_agent() -> None:
     heard = replace(EMPATHY, penalties=(Penalty((CustomerAct.SAID_BEFORE,), points=60),))
     score = judged({**PROBLEM, 2: {"understanding": 0.95}, 3: {"said_before": 0.95}}, heard)
