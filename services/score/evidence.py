@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from callscope.rubric import ActPoints
 from callscope.types import Evidence, Polarity, Word
 from services.score.reading import Finding
 
@@ -14,7 +15,7 @@ class Grounds:
     """What a judgement rests on, the weightiest of each kind first.
 
     `talked` are moments of how the agent talked, `missed` what the customer did and got no answer,
-    `lacking` names what was asked for and not shown, or not often enough.
+    `lacking` are the rules that were not met, each with how many sentences met it.
     `late` tells that the agent's next turn after the window was looked at, too.
     """
 
@@ -23,7 +24,7 @@ class Grounds:
     talked: tuple[Evidence, ...]
     missed: tuple[Evidence, ...]
     late: bool = False
-    lacking: tuple[str, ...] = ()
+    lacking: tuple[tuple[ActPoints, int], ...] = ()
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:

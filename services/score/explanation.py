@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from callscope.rubric import Behavior
+from callscope.rubric import ActPoints, Behavior
 from callscope.types import Evidence, Metrics, Timing
 from services.score import talk
 from services.score.evidence import Grounds, clock, in_order, listed
@@ -11,6 +11,7 @@ from services.score.windows import describe
 __all__ = ["explain", "points", "trial_note"]
 
 NAMED = 3  # moments of one kind; the evidence has the rest
+CHOICES = 2  # acts of which a rule asks for any
 
 
 def explain(behavior: Behavior, grounds: Grounds, metrics: Metrics, score: float) -> str:
@@ -21,7 +22,7 @@ def explain(behavior: Behavior, grounds: Grounds, metrics: Metrics, score: float
     if grounds.against:
         facts.append(f"against it {_moments(grounds.against, timed)}")
     if grounds.lacking:
-        facts.append(f"lacking: {listed(grounds.lacking)}")
+        facts.append(f"lacking: {listed(_wanted(*each) for each in grounds.lacking)}")
     if grounds.missed:
         facts.append(f"left unanswered: the customer's {_moments(grounds.missed, timed)}")
     facts += [
@@ -50,11 +51,22 @@ def points(score: float) -> str:
     return f"{round(score, 1):g} of 100 points"
 
 
+def _wanted(rule: ActPoints, shown: int) -> str:
+    """`follow up (1 of 2)`."""
+    names = " or ".join(map(_spoken, rule.any_of[:CHOICES]))
+    more = " or the like" if len(rule.any_of) > CHOICES else ""
+    return names + more + (f" ({shown} of {rule.count})" if shown else "")
+
+
+def _spoken(act: str) -> str:
+    return act.replace("_", " ")
+
+
 def _moments(evidence: Sequence[Evidence], timed: bool) -> str:
     """`apology at 0:12 and 0:40 and understanding at 0:15`: the weightiest few, by time."""
     moments: dict[str, list[str]] = {}
     for each in in_order(evidence[:NAMED]):
-        times = moments.setdefault(each.label.replace("_", " "), [])
+        times = moments.setdefault(_spoken(each.label), [])
         if timed and each.start is not None:
             times.append(clock(each.start))
     names = [f"{label} at {listed(at)}" if at else label for label, at in moments.items()]

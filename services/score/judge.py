@@ -27,7 +27,7 @@ __all__ = ["Case", "judge", "unscored"]
 
 CALLED = 0.65  # from this probability something calls for an answer: who missed it is accused
 SHOWN = 4  # sentences for one rule
-NAMED = 2  # acts that a rule asks for, and rules that were not met
+UNMET = 2  # rules that are told
 FULL = 100  # points
 
 
@@ -206,20 +206,17 @@ def _grounds(look: _Look, case: Case, outcome: Outcome, score: float) -> Grounds
     )
 
 
-def _lacking(look: _Look, score: float) -> Iterator[str]:
-    """What would have made the score full, what costs most first: `follow up (1 of 2)`."""
+def _lacking(look: _Look, score: float) -> Iterator[tuple[ActPoints, int]]:
+    """The rules that would have made the score full, what costs most first, and what met them."""
     asked = {rule.any_of: rule for rule in sorted(look.behavior.acts, key=lambda each: each.count)}
     short = []
-    for acts, rule in asked.items():
+    for rule in asked.values():
         shown = sum(_best(each, rule)[1] >= FOUND for each in look.said)
         if shown < rule.count:
-            names = " or ".join(acts[:NAMED]) + (" or the like" if len(acts) > NAMED else "")
-            counted = f" ({shown} of {rule.count})" if shown else ""
-            lost = rule.points * (rule.count - shown) / rule.count
-            short.append((lost, names.replace("_", " ") + counted))
-    for lost, named in sorted(short, key=lambda each: -each[0])[:NAMED]:
+            short.append((rule.points * (rule.count - shown) / rule.count, rule, shown))
+    for lost, rule, shown in sorted(short, key=lambda each: -each[0])[:UNMET]:
         if score < FULL:
-            yield named
+            yield rule, shown
         score += lost
 
 

@@ -50,6 +50,13 @@ def test_every_act_is_explained() -> None:
     assert [act for act in CustomerAct if f"`{act}`" not in text_of("rubrics.md")] == []
 
 
+def test_the_model_card_says_what_it_must_not_be_used_for() -> None:
+    card = (ROOT / "training" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (.+)$", card, re.MULTILINE)
+    assert {"What it was trained on", "How well it does", "Whole calls"} <= {*sections}
+    assert sections[-2:] == ["What was not measured", "What it must not be used for"]
+
+
 def test_every_outcome_is_explained() -> None:
     explained = {row[0].strip("`") for row in table_rows("concepts.md")}
     assert set(Outcome) <= explained
