@@ -7,7 +7,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -262,11 +262,10 @@ def _watched(folder: Path, label: str, size: int, progress: PullProgress) -> Ite
 
 def _bytes_under(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # gone between listing and looking
-            continue
+    for parent, _, names in os.walk(folder):  # passes over folders that go while they are listed
+        for name in names:
+            with suppress(OSError):  # gone between listing and looking
+                total += Path(parent, name).stat().st_size
     return total
 
 
