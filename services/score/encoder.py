@@ -109,6 +109,32 @@ class Encoder:
             found.update(zip(batch, torch.split(states.half(), lengths), strict=True))
         return found
 
+    @torch.inference_mode()
+    def word_states(
+        self, texts: Sequence[Sequence[str]], layers: Sequence[int]
+    ) -> list[torch.Tensor]:
+        """What of each word enters each of `layers`: (words, layers * dimensions) for a text.
+
+        A text is its words, a word is known by its last token. Words beyond `LONGEST` tokens are
+        left out.
+        """
+        tokens = self._tokenizer(
+            [[*words] for words in texts],
+            is_split_into_words=True,
+            truncation=True,
+            max_length=LONGEST,
+        )
+        states, packing = self._enter(tokens["input_ids"])
+        entering = [states]
+        for layer in self._layers[: max(layers)]:
+            entering.append(layer(entering[-1], packing))
+        wide = torch.cat([entering[layer] for layer in layers], dim=1)
+        lengths = [len(ids) for ids in tokens["input_ids"]]
+        return [
+            each[_last_tokens(tokens.word_ids(place))].cpu()
+            for place, each in enumerate(torch.split(wide, lengths))
+        ]
+
     def _encode(
         self, texts: Sequence[str], branches: Sequence[Branch], progress: Progress
     ) -> list[Floats]:
@@ -151,6 +177,15 @@ class Encoder:
         packing = Packing.of([len(each) for each in tokens], self._device)
         ids = torch.tensor([*chain(*tokens)], device=self._device)
         return embed(self._embeddings, ids, packing), packing
+
+
+def _last_tokens(words: Sequence[int | None]) -> list[int]:
+    """Where the last token of each word is, by the word that each token is of.
+
+    A word of characters that the tokenizer drops has none, and is known by the text's first.
+    """
+    last = {word: token for token, word in enumerate(words) if word is not None}
+    return [last.get(word, 0) for word in range(max(last, default=-1) + 1)]
 
 
 def _batches(tokens: Mapping[str, list[int]]) -> Iterator[dict[str, list[int]]]:

@@ -11,6 +11,7 @@ from callscope.models import ModelStore
 from callscope.pipeline import Progress, RubricSource
 from callscope.rubric import OwnAct, Rubric
 from callscope.types import Metrics, ModelInfo, Role, Scorecard, Timing, Utterance
+from services.score.boundaries import Boundaries
 from services.score.disclosures import check_disclosures
 from services.score.encoder import Encoder
 from services.score.events import hear
@@ -60,16 +61,18 @@ class ScoreEngine:
         self._library = library
         heads = Heads.read()
         located = models.locate(heads.encoder)
-        if located.digest != heads.encoder_digest:
+        self._encoder = encoder(located.folder, device)
+        boundaries = Boundaries(self._encoder)
+        if {located.digest} != {heads.encoder_digest, boundaries.encoder_digest}:
             raise ModelDamaged(
                 f"the act heads were trained on another {located.name} than the one installed"
             )
-        self._encoder = encoder(located.folder, device)
-        self._reader = Reader(self._encoder, heads)
+        self._reader = Reader(self._encoder, heads, boundaries)
         self._wordings = WordingsCache(self._encoder)
         self._second = second
         self.own_acts = OwnActs(self._encoder, located.digest, library.folder)
-        self.models = (ModelInfo("score", located.name, located.digest), heads.model)
+        encoded = ModelInfo("score", located.name, located.digest)
+        self.models = (encoded, heads.model, boundaries.model)
 
     def warm_up(self) -> None:
         """Embed the wordings of the known rubrics, so that the first call need not wait."""

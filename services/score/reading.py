@@ -7,16 +7,17 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from callscope.acts import AgentAct, CustomerAct
+from callscope.acts import AgentAct, Cue, CustomerAct
 from callscope.dialogue import live_start
 from callscope.pipeline import Progress
 from callscope.types import Role, Utterance
 from services.score import lexicon, names
+from services.score.boundaries import Boundaries
 from services.score.encoder import Encoder
 from services.score.formulas import announces_recap, is_filler, is_stock_phrase, was_said
 from services.score.heads import Heads, Said, Speaker
 from services.score.rereading import Lines
-from services.score.sentences import Sentence, split
+from services.score.sentences import Sentence, runs, split
 
 __all__ = ["FOUND", "Exchange", "Finding", "Reader", "Reading", "settled"]
 
@@ -95,32 +96,39 @@ class Reading:
 
 
 class Reader:
-    """Reads conversations with an encoder and the heads trained on it."""
+    """Reads conversations with an encoder, and the heads and the boundaries trained on it."""
 
-    def __init__(self, encoder: Encoder, heads: Heads) -> None:
+    def __init__(self, encoder: Encoder, heads: Heads, boundaries: Boundaries) -> None:
         self._encoder = encoder
         self._heads = heads
+        self._boundaries = boundaries
         self._branch = encoder.branch(heads.changes).in_eight_bits()
 
     def read(self, utterances: Sequence[Utterance], progress: Progress) -> Reading:
         """Split, embed, and find the acts."""
-        sentences = split(utterances)
-        texts = [_read_as(sentence) for sentence in sentences]
-        vectors, tuned = self._encoder.encode_both(texts, self._branch, progress)
+        sentences = split(utterances, self._boundaries.ends)
         spoken = {
             speaker: [i for i, each in enumerate(sentences) if _headed(each, role)]
             for role, speaker in _HEADED
         }
-        found: dict[Speaker, Array] = {}
-        for speaker, rows in spoken.items():
-            turns = [_turn_before(sentences, i) for i in rows]
-            before = [(" ".join(texts[i] for i in turn), vectors[turn]) for turn in turns]
-            said = Said.after([texts[i] for i in rows], vectors[rows], tuned[rows], before)
-            group = self._heads.groups[speaker]
-            found[speaker] = np.zeros((len(sentences), len(group.acts)))
-            found[speaker][rows] = group.probabilities(said)
-        live = sorted([*spoken["agent"], *spoken["customer"]])
         agents = {*spoken["agent"]}
+        joined = [run for run in runs(sentences) if run.start in agents]
+        texts = [_read_as(sentence) for sentence in sentences]
+        texts += [" ".join(texts[i] for i in run) for run in joined]
+        starts = [*range(len(sentences)), *(run.start for run in joined)]
+        vectors, tuned = self._encoder.encode_both(texts, self._branch, progress)
+        found: dict[Speaker, Array] = {}
+        for speaker, said in spoken.items():
+            rows = [*said, *range(len(sentences), len(texts))] if speaker == "agent" else said
+            turns = [_turn_before(sentences, starts[i]) for i in rows]
+            before = [(" ".join(texts[i] for i in turn), vectors[turn]) for turn in turns]
+            heard = Said.after([texts[i] for i in rows], vectors[rows], tuned[rows], before)
+            group = self._heads.groups[speaker]
+            found[speaker] = np.zeros((len(texts), len(group.acts)))
+            found[speaker][rows] = group.probabilities(heard)
+        cues = [i for i, act in enumerate(self._heads.groups["agent"].acts) if act in _CUES]
+        found["agent"] = _shared(found["agent"], joined, cues)
+        live = sorted([*spoken["agent"], *spoken["customer"]])
         found["agent"][spoken["agent"]] = self._heads.correction(
             Lines(
                 [i in agents for i in live],
@@ -138,9 +146,10 @@ class Reader:
                 probabilities[row] = settled(shown, texts[row])
         _add_ruled(sentences, probabilities)
         findings = tuple(map(Finding, sentences, probabilities))
-        return Reading(tuple(utterances), findings, vectors)
+        return Reading(tuple(utterances), findings, vectors[: len(sentences)])
 
 
+_CUES = frozenset(map(str, Cue))
 _HURTING = frozenset({AgentAct.DISMISSIVE, AgentAct.BLAMING})
 _HELPING = frozenset(
     {
@@ -191,6 +200,20 @@ def settled(found: dict[str, float], text: str) -> dict[str, float]:
     return {
         act: round(p * (1 - stronger) if act in weaker else p, DECIMALS) for act, p in found.items()
     }
+
+
+def _shared(found: Array, joined: Sequence[range], cues: Sequence[int]) -> Array:
+    """Cues that sentences show together, in the one of them that shows each most.
+
+    The rows of `found` are those of the sentences and then of what is `joined` of them. A statement
+    cut in two by mistake is heard all the same; acts that are counted are not counted twice.
+    """
+    shared = found[: len(found) - len(joined)].copy()
+    for run, together in zip(joined, found[len(shared) :], strict=True):
+        for cue in cues:
+            row = max(run, key=lambda each: float(found[each, cue]))
+            shared[row, cue] = max(shared[row, cue], together[cue])
+    return shared
 
 
 def _turn_before(sentences: Sequence[Sentence], row: int) -> list[int]:

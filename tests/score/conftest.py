@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from callscope.models import ModelStore
+from services.score.boundaries import Boundaries
 from services.score.encoder import Encoder
 from services.score.engine import ScoreEngine
 from services.score.heads import Heads
@@ -29,4 +30,4 @@ def encoder(models: ModelStore) -> Encoder:
 
 @pytest.fixture(scope="session")
 def reader(encoder: Encoder) -> Reader:
-    return Reader(encoder, Heads.read())
+    return Reader(encoder, Heads.read(), Boundaries(encoder))

@@ -1,10 +1,12 @@
 """Sentences: where one ends, and that nothing is lost between them."""
 
+from collections.abc import Sequence, Set
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callscope.types import Role, Utterance, Word
-from services.score.sentences import LONGEST, split, split_text
+from services.score.sentences import LONGEST, runs, split, split_text
 
 
 def utterance(words: list[tuple[str, float]]) -> Utterance:
@@ -49,6 +51,30 @@ def test_a_long_pause_does() -> None:
 
 def test_speech_without_punctuation_is_cut() -> None:
     assert [len(each.split()) for each in texts(spoken("word " * 100))] == [45, 45, 10]
+
+
+def test_words_without_marks_may_be_cut_by_what_they_say() -> None:
+    asked: list[list[str]] = []
+
+    def ends(words: Sequence[str]) -> Set[int]:
+        asked.append([*words])
+        return {2}
+
+    said = [*spoken("Right then. let me look okay"), ("found", 2.0), ("it,", 0.1), ("yes", 0.1)]
+    cut = [sentence.text for sentence in split([utterance(said)], ends)]
+    assert cut == ["Right then.", "let me", "look okay", "found it, yes"]
+    assert asked == [["let", "me", "look", "okay"]]
+
+
+def test_what_neither_a_mark_nor_a_pause_parts_may_be_one_sentence() -> None:
+    said = [*spoken("Right. let me look okay then"), ("found", 2.0), ("it", 0.1)]
+    cut = split([utterance(said)], lambda words: {*range(1, len(words))})
+    assert [sentence.text for sentence in cut][:3] == ["Right.", "let", "me"]
+    assert [*runs(cut)] == [
+        *(range(first, first + size) for first in (1, 2, 3) for size in (2, 3)),
+        range(4, 6),
+        range(6, 8),
+    ]
 
 
 def test_a_sentence_knows_its_seconds_and_its_place() -> None:
