@@ -15,6 +15,8 @@ PIP_ARGS ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # Further arguments for pytest: make test PYTEST_ARGS="-k models -x"
 PYTEST_ARGS ?=
+# Processes that share the tests, a file at a time; each holds the models, about 2 GB.
+WORKERS ?= 2
 
 # What make bench measures, and how often.
 FOLDERS ?= tests/data/sample
@@ -46,7 +48,7 @@ test: check ## Static checks, then every test
 	@tools/install-servers.sh
 	@$(BIN)/callscope models pull
 	@$(BIN)/callscope models pull whisper-tiny.en
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev ## Static checks (ruff, mypy, imports, buf, images, manifests), fairness gate
 	@$(BIN)/ruff check
