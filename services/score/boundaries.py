@@ -87,21 +87,20 @@ class Boundaries:
         found: set[int] = set()
         start = 0
         while len(words) - start >= FEWEST:
-            some = words[start : start + AT_ONCE]
-            likely = self._likely(some)
+            likely = self._likely(words[start : start + AT_ONCE])
             ends = [place for place, each in enumerate(likely[:-1], 1) if each >= LINE]
-            rest = start + len(some) < len(words)
+            rest = start + len(likely) < len(words)
             if rest and not ends:
                 ends = [len(likely)]
             found |= {start + end for end in ends}
             if not rest:
                 break
-            start += ends[-1]
+            start += ends[-1]  # what comes after the last end goes on
         return found
 
     @torch.inference_mode()
     def _likely(self, words: Sequence[str]) -> list[float]:
-        """The probability that a sentence ends after each word."""
+        """The probability that a sentence ends after each of as many words as fit."""
         (states,) = self._encoder.word_states([[*map(bare_word, words)]], LAYERS)
         logits = self._network(states.unsqueeze(0), torch.ones(1, len(states), 1))
         likely: list[float] = logits[0].softmax(dim=1)[:, ENDS].tolist()
@@ -109,5 +108,5 @@ class Boundaries:
 
 
 def bare_word(word: str) -> str:
-    """A word as recognizers without punctuation write it; never empty."""
-    return _MARKS.sub("", word.lower()).strip("'-") or word
+    """A word as recognizers without punctuation write it; a dash if it is nothing but marks."""
+    return _MARKS.sub("", word.lower()).strip("'-") or "-"

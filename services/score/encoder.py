@@ -115,8 +115,8 @@ class Encoder:
     ) -> list[torch.Tensor]:
         """What of each word enters each of `layers`: (words, layers * dimensions) for a text.
 
-        A text is its words, a word is known by its last token. Words beyond `LONGEST` tokens are
-        left out.
+        A text is its words, each of which has tokens; a word is known by its last. Words beyond
+        `LONGEST` tokens are left out.
         """
         tokens = self._tokenizer(
             [[*words] for words in texts],
@@ -180,12 +180,8 @@ class Encoder:
 
 
 def _last_tokens(words: Sequence[int | None]) -> list[int]:
-    """Where the last token of each word is, by the word that each token is of.
-
-    A word of characters that the tokenizer drops has none, and is known by the text's first.
-    """
-    last = {word: token for token, word in enumerate(words) if word is not None}
-    return [last.get(word, 0) for word in range(max(last, default=-1) + 1)]
+    """Where the last token of each word is, by the word that each token is of."""
+    return [*{word: token for token, word in enumerate(words) if word is not None}.values()]
 
 
 def _batches(tokens: Mapping[str, list[int]]) -> Iterator[dict[str, list[int]]]:

@@ -61,12 +61,12 @@ class ScoreEngine:
         self._library = library
         heads = Heads.read()
         located = models.locate(heads.encoder)
-        self._encoder = encoder(located.folder, device)
-        boundaries = Boundaries(self._encoder)
-        if {located.digest} != {heads.encoder_digest, boundaries.encoder_digest}:
+        if located.digest != heads.encoder_digest:
             raise ModelDamaged(
                 f"the act heads were trained on another {located.name} than the one installed"
             )
+        self._encoder = encoder(located.folder, device)
+        boundaries = Boundaries(self._encoder)
         self._reader = Reader(self._encoder, heads, boundaries)
         self._wordings = WordingsCache(self._encoder)
         self._second = second

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from callscope.models import load_manifest
 from callscope.types import Role, Utterance, Word
 from services.score.boundaries import FEWEST, Boundaries, bare_word
 from services.score.encoder import Encoder
@@ -59,6 +60,10 @@ def test_case_tells_nothing(boundaries: Boundaries) -> None:
     assert boundaries.ends(words) == boundaries.ends([word.title() for word in words])
 
 
+def test_its_encoder_is_the_one_that_is_pulled(boundaries: Boundaries) -> None:
+    assert boundaries.encoder_digest == load_manifest()["minilm-l6"].digest
+
+
 def test_a_few_words_are_one_sentence(boundaries: Boundaries) -> None:
     assert not boundaries.ends(TURN.split()[: FEWEST - 1])
     assert not boundaries.ends([])
@@ -76,6 +81,13 @@ def test_a_long_speech_is_cut_all_along(boundaries: Boundaries) -> None:
 def test_any_words_at_all_can_be_cut(boundaries: Boundaries, words: list[str]) -> None:
     assert all(0 < end < len(words) for end in boundaries.ends(words))
     assert all(map(bare_word, words))
+
+
+def test_words_of_many_pieces_are_all_looked_at(boundaries: Boundaries) -> None:
+    words = ["\u200b", "pneumonoultramicroscopicsilicovolcanoconiosis" * 3, *TURN.split()] * 3
+    ends = sorted(boundaries.ends(words))
+    assert ends[-1] > 2 * len(words) / 3
+    assert boundaries.ends(["\u200b"] * 200) <= {*range(1, 200)}
 
 
 def test_a_statement_is_heard_in_the_middle_of_a_long_turn(reader: Reader) -> None:
