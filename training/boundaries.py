@@ -19,14 +19,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch.nn.functional import cross_entropy
 
 from callscope.models import ModelStore
 from services.score.boundaries import ENDS, LAYERS, LINE, SHIPPED, Network, bare_word
 from services.score.encoder import Encoder
-from services.score.sentences import split_text
-from training import corpus
+from services.score.sentences import ENDED, split_text
+from services.score.weights import pack
+from training import corpus, metrics
 
 __all__ = ["Bared", "bared", "main", "train", "turns"]
 
@@ -41,7 +41,6 @@ RATE = 3e-3  # at its peak
 DECAY = 0.02
 
 _COMMA = re.compile(r"[,;:\N{EM DASH}-]$")
-_ENDED = re.compile(r"[.?!][\"')\]]*$")
 _BETWEEN = re.compile(r"\s+|-(?=[A-Za-z])")
 
 
@@ -77,7 +76,7 @@ def turns(items: Sequence[corpus.Item]) -> Iterator[Bared]:
         said: dict[bool, list[str]] = {False: [], True: []}
         for by_agent, turn in groupby(lines, lambda each: each.by_agent):
             sentences = [s for line in turn for s in split_text(line.text)]
-            if all(map(_ENDED.search, sentences)):
+            if all(map(ENDED.search, sentences)):
                 yield from bared(sentences, held_out)
                 said[by_agent] += sentences
         for sentences in () if held_out else said.values():
@@ -116,11 +115,8 @@ def train(
     network = Network(len(LAYERS) * encoder.dimensions)
     _fit(network, [*_batches(encoder, learned)], epochs)
     described = {"encoder_digest": digest, "corpus_digest": corpus.digest()}
-    # Inside a tensor: the order of the format's own metadata is not fixed.
-    text = json.dumps(described, sort_keys=True).encode()
-    tensors = {name: each.half() for name, each in network.state_dict().items()}
-    tensors["description"] = torch.tensor([*text], dtype=torch.uint8)
-    return save(tensors), _figures(network, [*_batches(encoder, held_out)])
+    tensors = {name: each.half().numpy() for name, each in network.state_dict().items()}
+    return pack(tensors, described), _figures(network, [*_batches(encoder, held_out)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,15 +190,9 @@ def _figures(network: Network, batches: Sequence[_Batch]) -> dict[str, float]:
         found.append(likely[batch.known] >= LINE)
         true.append(batch.kinds[batch.known])
     ends, kinds = torch.cat(found), torch.cat(true)
-    right = int((ends & (kinds == ENDS)).sum())
-    return {
-        "places": len(kinds),
-        "precision": round(right / max(1, int(ends.sum())), 3),
-        "precision_of_any_mark": round(
-            int((ends & (kinds > 0)).sum()) / max(1, int(ends.sum())), 3
-        ),
-        "recall": round(right / max(1, int((kinds == ENDS).sum())), 3),
-    }
+    figures = metrics.f1(kinds == ENDS, ends)
+    figures["precision_of_any_mark"] = metrics.f1(kinds > 0, ends)["precision"]
+    return {"places": len(kinds)} | {name: round(each, 3) for name, each in figures.items()}
 
 
 if __name__ == "__main__":

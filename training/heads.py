@@ -26,12 +26,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.numpy import save
 
 from callscope.models import ModelStore
 from services.score.branch import changes
 from services.score.encoder import Encoder
 from services.score.heads import AGAIN, BRANCH, SHIPPED, Speaker
+from services.score.weights import Tensors, pack
 from training import corpus, rereading, tuning
 from training.calibration import Figures, calibrate
 from training.data import Data, prepare
@@ -91,7 +91,7 @@ def train(encoder: Encoder, name: str, digest: str, kept: Path) -> bytes:
     network, held_out = tuned(data, encoder, kept / key)
     linears = fitted(data, kept / key)
     first: dict[Speaker, Array] = {}
-    tensors: dict[str, npt.NDArray[np.generic]] = {}
+    tensors: Tensors = {}
     description: dict[str, Any] = {
         "encoder": name,
         "encoder_digest": digest,
@@ -120,10 +120,7 @@ def train(encoder: Encoder, name: str, digest: str, kept: Path) -> bytes:
     tensors |= {AGAIN + name: value.astype(np.float32) for name, value in again.items()}
     before = encoder.branch_from(tuning.FIRST).layers
     tensors |= {BRANCH + key: value for key, value in changes(before, network.layers).items()}
-    # Inside a tensor: the order of the format's own metadata is not fixed.
-    text = json.dumps(description, sort_keys=True).encode()
-    tensors["description"] = np.frombuffer(text, dtype=np.uint8)
-    return save(tensors)
+    return pack(tensors, description)
 
 
 def _together(

@@ -7,18 +7,17 @@ by `training/boundaries.py` on calls with punctuation.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence, Set
 from pathlib import Path
 
 import torch
-from safetensors.torch import load
 from torch import nn
 from torch.nn.functional import gelu
 
 from callscope.types import ModelInfo
 from services.score.encoder import Encoder
+from services.score.weights import unpack
 
 __all__ = ["ENDS", "LAYERS", "SHIPPED", "Boundaries", "Network", "bare_word"]
 
@@ -73,13 +72,14 @@ class Boundaries:
 
     def __init__(self, encoder: Encoder, path: Path = SHIPPED) -> None:
         content = path.read_bytes()
-        tensors = load(content)
-        described = json.loads(bytes(tensors.pop("description").tolist()))
+        tensors, described = unpack(content)
         self.encoder_digest = str(described["encoder_digest"])
         self.model = ModelInfo("score", "boundaries", hashlib.sha256(content).hexdigest())
         self._encoder = encoder
         self._network = Network(len(LAYERS) * encoder.dimensions)
-        self._network.load_state_dict({name: each.float() for name, each in tensors.items()})
+        self._network.load_state_dict(
+            {name: torch.from_numpy(each).float() for name, each in tensors.items()}
+        )
         self._network.eval()
 
     def ends(self, words: Sequence[str]) -> Set[int]:

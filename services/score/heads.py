@@ -5,7 +5,6 @@ shipped beside this module; they say on which. A probability of 0.5 is where a h
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,13 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load
 
 from callscope.types import ModelInfo
 from services.score import features
 from services.score.branch import Changes
 from services.score.features import Context
 from services.score.rereading import Correction
+from services.score.weights import unpack
 
 __all__ = ["AGAIN", "BRANCH", "SHIPPED", "Customer", "HeadGroup", "Heads", "Said", "Speaker"]
 
@@ -115,8 +114,7 @@ class Heads:
     def read(cls, path: Path = SHIPPED) -> "Heads":
         """Read a weights file that `training/heads.py` wrote."""
         content = path.read_bytes()
-        tensors = load(content)
-        described = json.loads(bytes(tensors["description"]))
+        tensors, described = unpack(content)
         groups: dict[Speaker, HeadGroup] = {
             speaker: HeadGroup(
                 acts=tuple(described[speaker]["acts"]),

@@ -21,7 +21,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from callscope.errors import InvalidRubric
 from callscope.rubric import OwnAct
@@ -29,6 +28,7 @@ from callscope.types import ModelInfo, Role
 from services.score import features
 from services.score.encoder import Encoder
 from services.score.reading import DECIMALS, FOUND, Reading
+from services.score.weights import Tensors, pack, unpack
 
 __all__ = [
     "PROVEN",
@@ -270,7 +270,7 @@ def sigmoid(logits: Array) -> Array:
 
 
 def _saved(heads: Sequence[OwnHead]) -> bytes:
-    tensors: dict[str, npt.NDArray[np.generic]] = {}
+    tensors: Tensors = {}
     described = {}
     for head in heads:
         tensors[f"{head.act}.weights"] = head.weights
@@ -281,8 +281,7 @@ def _saved(heads: Sequence[OwnHead]) -> bytes:
             "vocabulary": list(head.vocabulary),
             "trial": {name: getattr(head.trial, name) for name in Trial.__dataclass_fields__},
         }
-    text = json.dumps(described, sort_keys=True).encode()
-    return save({**tensors, "description": np.frombuffer(text, dtype=np.uint8)})
+    return pack(tensors, described)
 
 
 def _stored(folder: Path | None) -> list[OwnHead]:
@@ -292,8 +291,7 @@ def _stored(folder: Path | None) -> list[OwnHead]:
 
 def _read(path: Path) -> list[OwnHead]:
     try:
-        tensors = load(path.read_bytes())
-        described = json.loads(bytes(tensors["description"]))
+        tensors, described = unpack(path.read_bytes())
         return [
             OwnHead(
                 act=act,

@@ -103,6 +103,7 @@ class Reader:
         self._heads = heads
         self._boundaries = boundaries
         self._branch = encoder.branch(heads.changes).in_eight_bits()
+        self._cues = [i for i, act in enumerate(heads.groups["agent"].acts) if act in {*Cue}]
 
     def read(self, utterances: Sequence[Utterance], progress: Progress) -> Reading:
         """Split, embed, and find the acts."""
@@ -126,8 +127,7 @@ class Reader:
             group = self._heads.groups[speaker]
             found[speaker] = np.zeros((len(texts), len(group.acts)))
             found[speaker][rows] = group.probabilities(heard)
-        cues = [i for i, act in enumerate(self._heads.groups["agent"].acts) if act in _CUES]
-        found["agent"] = _shared(found["agent"], joined, cues)
+        found["agent"] = _shared(found["agent"], joined, self._cues)
         live = sorted([*spoken["agent"], *spoken["customer"]])
         found["agent"][spoken["agent"]] = self._heads.correction(
             Lines(
@@ -149,7 +149,6 @@ class Reader:
         return Reading(tuple(utterances), findings, vectors[: len(sentences)])
 
 
-_CUES = frozenset(map(str, Cue))
 _HURTING = frozenset({AgentAct.DISMISSIVE, AgentAct.BLAMING})
 _HELPING = frozenset(
     {

@@ -6,11 +6,11 @@ Recognizers punctuate, mostly; where they do not, a pause ends a sentence, or th
 import re
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 
 from callscope.types import Role, Utterance, Word
 
-__all__ = ["Ends", "Sentence", "runs", "split", "split_text"]
+__all__ = ["ENDED", "Ends", "Sentence", "runs", "split", "split_text"]
 
 PAUSE = 1.5  # seconds between two words; hesitations inside a sentence are shorter
 LONGEST = 45  # words; what is longer is cut
@@ -19,7 +19,7 @@ TOGETHER = 3  # sentences of a run, at most
 Ends = Callable[[Sequence[str]], Set[int]]
 """Finds, in words without punctuation, after how many of them sentences end."""
 
-_END = re.compile(r"""[.?!]["')\]]*$""")
+ENDED = re.compile(r"""[.?!]["')\]]*$""")
 _HOUR = re.compile(r"[ap]\.m\.$", re.IGNORECASE)  # ends a sentence only before a capital
 _MARK = re.compile(r"[.?!,;:]$")
 _NO_END = re.compile(r"(?:^(?:mr|mrs|ms|dr|st|no|vs|e\.g|i\.e|[a-z])|\.\.)\.$", re.IGNORECASE)
@@ -83,9 +83,8 @@ def _joined(one: Sentence, after: Sentence) -> bool:
 def split_text(text: str) -> tuple[str, ...]:
     """Sentences of plain text, by the same punctuation."""
     words = text.split()
-    pairs = zip(words, chain(words[1:], [""]), strict=False)  # a word and the one after it
-    ends = [place for place, pair in enumerate(pairs, 1) if _ends(*pair)]
-    spans = zip([0, *ends], [*ends, len(words)], strict=True)
+    ends = [place for place, pair in enumerate(pairwise(words), 1) if _ends(*pair)]
+    spans = pairwise([0, *ends, len(words)])
     return tuple(" ".join(words[start:end]) for start, end in spans if end > start)
 
 
@@ -124,4 +123,4 @@ def _ends(word: str, after: str) -> bool:
     """Whether a sentence ends with `word`, by its punctuation and by the word after it."""
     if _HOUR.search(word):
         return not after[:1].islower()
-    return bool(_END.search(word)) and not _NO_END.search(word)
+    return bool(ENDED.search(word)) and not _NO_END.search(word)
