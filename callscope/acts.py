@@ -35,6 +35,7 @@ class AgentAct(StrEnum):
     RECAP = "recap"  # sums up what was done or agreed
     ACTION_TAKEN = "action_taken"  # says what is done for the customer: "that's cancelled now"
     INFORMATION = "information"  # gives the answer or the instruction that the customer needs
+    HEDGE = "hedge"  # leaves open what is so or will be: "it should be", "I couldn't tell you"
     DISMISSIVE = "dismissive"  # brushes the concern aside or sends the customer away
     BLAMING = "blaming"  # says or hints that it is the customer's fault
 

@@ -117,7 +117,7 @@ class Opportunity:
 class ActPoints:
     """Points for any of these acts; in full at `count` sentences, in proportion below.
 
-    A sentence that is one of `unless` as well does not count.
+    A sentence that is one of `unless`, acts or cues, as well does not count.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from itertools import chain
 from typing import Any
 
-from callscope.acts import AgentAct, CustomerAct
+from callscope.acts import AgentAct, Cue, CustomerAct
 from callscope.strict_yaml import Path
 
 __all__ = ["run"]
@@ -113,7 +113,8 @@ def _acts(path: Path, behavior: Fields, known: set[str]) -> Iterator[Finding]:
         for place, rule in _each(behavior, path, kind):
             for field in ("any_of", "unless"):
                 names = rule.get(field)
-                allowed = known | {*CustomerAct} if kind == "penalties" else known
+                customers = {*CustomerAct} if kind == "penalties" else set[str]()
+                allowed = known | ({*Cue} if field == "unless" else customers)
                 for number, name in enumerate(names if isinstance(names, list) else ()):
                     if isinstance(name, str) and name not in allowed:
                         problem = f"no act is named {name}{_close(name, allowed)}"

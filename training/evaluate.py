@@ -13,7 +13,7 @@ Prints one JSON object. Every row of FILE is measured, so give a file that was n
 import argparse
 import csv
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,10 @@ def main(arguments: list[str] | None = None) -> None:
         finder = ActFinder.of(models, options.model or SHIPPED)
         figures = of_file(finder, options.data, options.held_out)
     else:
-        part = options.part if options.held_out else None
-        figures = of_table(models, options.task, options.model, options.data, part, options.encoder)
+        kept = torch.load(options.model, weights_only=True)
+        figures = of_table(
+            models, options.task, kept, options.data, options.held_out, options.encoder
+        )
     print(json.dumps({"task": options.task, "data": options.data.name, **figures}, indent=2))
 
 
@@ -149,17 +151,23 @@ def _measures(truth: Sequence[bool] | npt.NDArray[np.bool_], values: Floats) -> 
 
 
 def of_table(
-    models: ModelStore, task: str, model: Path, data: Path, part: int | None, encoder: str = ENCODER
+    models: ModelStore,
+    task: str,
+    kept: Mapping[str, Any],
+    data: Path,
+    held_out: bool,
+    encoder: str = ENCODER,
 ) -> Figures:
-    """The metrics of what was trained on a table of the field, or on one part of it.
+    """The metrics, on a table of the field, of what `training.train` kept.
 
-    `alone` is macro-F1 of each network without the others, with the words.
+    `held_out` keeps to the rows that it left out. `alone` is macro-F1 of each network without the
+    others, with the words.
     """
     columns = field.FIELD[task]
     lower = Lower(models.locate(encoder).folder)
-    kept = torch.load(model, weights_only=True)
     table = field.read(columns, data)
-    rows = [i for i, place in enumerate(table.part.tolist()) if part in (None, place)]
+    parts = [kept["part"]] if held_out else range(field.PARTS)
+    rows = [i for i, place in enumerate(table.part.tolist()) if place in parts]
     pairs = [table.pairs[i] for i in rows]
     states = lower.states(pairs, columns.lengths)
     found = [loop.predict(network, states) for network in train.networks(kept, columns, lower)]
@@ -206,7 +214,6 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="by default, of acts, what ships")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--held-out", action="store_true", help="only rows not trained on")
-    parser.add_argument("--part", type=int, default=0, help="which fifth was held out")
     parser.add_argument("--models", type=Path, default=Path(".models"))
     parser.add_argument("--encoder", default=ENCODER, help="of epitome and annomi")
     options = parser.parse_args(arguments)

@@ -16,7 +16,7 @@ import torch
 
 from training.states import Lengths, Pair, Span
 
-__all__ = ["FIELD", "Table", "Task", "balanced_loss", "blended", "read"]
+__all__ = ["FIELD", "PARTS", "Table", "Task", "balanced_loss", "blended", "read"]
 
 LEVELS = ("0", "1", "2")
 TEMPER = 0.5

@@ -17,6 +17,7 @@ from torch import nn
 from services.score.branch import Branch
 from services.score.features import HAND_FEATURES
 from services.score.layers import Layer, Packing
+from training.precision import fastest
 
 __all__ = ["Batch", "Network", "Output", "State", "collate", "marking_loss"]
 
@@ -65,7 +66,7 @@ class Network(nn.Module):
     def __init__(self, layers: Sequence[Any], outputs: int, marks: int = 0) -> None:
         super().__init__()
         width = layers[0].output.dense.out_features
-        self.layers = nn.ModuleList([Layer(copy.deepcopy(layer)) for layer in layers])
+        self.layers = nn.ModuleList([fastest(Layer(copy.deepcopy(each))) for each in layers])
         self.dropout = nn.Dropout(DROPOUT)
         self.norm = nn.BatchNorm1d(HAND_FEATURES, affine=False)
         self.marker = nn.Linear(width, marks) if marks else _Nothing()

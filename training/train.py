@@ -4,9 +4,9 @@
 
 For benchmarks alone: what ships is fitted by `training.heads`. Two networks, one begun from the
 encoder as published and one from its branch tuned to acts, decide together with a linear layer over
-n-grams and acts. What was reached is kept in `build/training/TASK-SEED`, and all of it in
-`TASK-SEED.pt`; when the minutes are over, the same command goes on from there. Rows that are held
-out are left out, unless `--all` says that another file will test it.
+n-grams and acts. What was reached is kept in `build/training/TASK-PART-SEED`, and all of it in
+`TASK-PART-SEED.pt`; when the minutes are over, the same command goes on from there. A fifth of the
+rows is left out, to be measured on, unless `--all` says that another file will test it.
 """
 
 import argparse
@@ -55,11 +55,13 @@ def main(arguments: list[str] | None = None) -> None:
     ends = time.monotonic() + 60 * options.minutes
     task = field.FIELD[options.task]
     models = ModelStore(options.models)
-    out = options.out or BUILD / f"{options.task}-{options.seed}.pt"
+    part = None if options.all else options.part
+    name = f"{options.task}-{'all' if part is None else part}-{options.seed}"
+    out = options.out or BUILD / f"{name}.pt"
     if out.exists():
         print(f"{out}: done")
         return
-    pairs, targets = _learned(field.read(task, options.data), None if options.all else options.part)
+    pairs, targets = _learned(field.read(task, options.data), part)
     objective = field.balanced_loss(task, targets)
     lower, finder = Lower(models.locate(options.encoder).folder), ActFinder.of(models)
     data = Data(lower.states(pairs, task.lengths), targets)
@@ -74,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
         if not loop.run(network, data, objective, recipe, _member(out, member), minutes):
             print(f"{out}: not done yet; run the same command again")
             return
-    _keep(out, fit_words(task, finder, pairs, targets))
+    _keep(out, {"part": part, **fit_words(task, finder, pairs, targets)})
     print(f"{out}: done")
 
 
@@ -130,12 +132,12 @@ def _member(out: Path, member: int) -> Path:
     return out.with_suffix("") / f"{member}.pt"
 
 
-def _keep(out: Path, words: Mapping[str, Any]) -> None:
-    """Put the networks and what was fitted beside them into one file."""
+def _keep(out: Path, beside: Mapping[str, Any]) -> None:
+    """Put the networks and what goes with them into one file."""
     members = [
         torch.load(_member(out, member), weights_only=True)["network"] for member in range(MEMBERS)
     ]
-    torch.save({"networks": members, **words}, out)
+    torch.save({"networks": members, **beside}, out)
     shutil.rmtree(out.with_suffix(""))
 
 
@@ -149,7 +151,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--task", choices=list(field.FIELD), required=True)
     parser.add_argument("--data", type=Path, required=True, help="the table, as CSV")
     parser.add_argument("--all", action="store_true", help="learn from the held out rows too")
-    parser.add_argument("--part", type=int, default=0, help="which fifth is held out")
+    parser.add_argument(
+        "--part", type=int, choices=range(field.PARTS), default=0, help="which fifth is left out"
+    )
     parser.add_argument("--models", type=Path, default=Path(".models"))
     parser.add_argument("--encoder", default=ENCODER, help="any encoder of the model store")
     parser.add_argument("--seed", type=int, default=1)

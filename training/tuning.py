@@ -8,6 +8,7 @@ it was published. Each epoch sees an item once, as written or bare by chance.
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from services.score.branch import Branch, pooled
 from services.score.features import HAND_FEATURES
 from services.score.heads import Speaker
-from services.score.layers import Packing
+from services.score.layers import Layer, Packing
+from training.precision import fastest
 
 __all__ = ["FIRST", "RECIPE", "Lines", "Network", "Recipe", "average", "logits", "tune"]
 
@@ -69,7 +71,8 @@ class Network(nn.Module):
 
     def __init__(self, branch: Branch, lines: Mapping[Speaker, Lines]) -> None:
         super().__init__()
-        self.layers = copy.deepcopy(branch.layers)
+        layers = copy.deepcopy(branch.layers)
+        self.layers = nn.ModuleList(fastest(cast(Layer, each)) for each in layers)
         self.dropout = nn.Dropout(DROPOUT)
         self.heads = nn.ModuleDict()
         self.standards = nn.ModuleDict()

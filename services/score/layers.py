@@ -6,7 +6,7 @@ everything else sees tokens.
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,9 +103,13 @@ class Layer(nn.Module):
 
     def in_eight_bits(self) -> "Layer":
         """The same layer, which multiplies in 8 bits and cannot be trained."""
+        return self.multiplying(_Quantized)
+
+    def multiplying(self, how: Callable[[Any], nn.Module]) -> "Layer":
+        """The same layer, in which what `how` makes of each linear layer stands for it."""
         made = copy.deepcopy(self)
         for name in ("seen", "attended", "wide", "narrow"):
-            setattr(made, name, _Quantized(getattr(self, name)))
+            setattr(made, name, how(getattr(made, name)))
         return made
 
     def forward(self, states: torch.Tensor, packing: Packing) -> torch.Tensor:

@@ -14,7 +14,7 @@ from callscope.types import Role, Utterance
 from services.score import lexicon, names
 from services.score.boundaries import Boundaries
 from services.score.encoder import Encoder
-from services.score.formulas import announces_recap, is_filler, is_stock_phrase, was_said
+from services.score.formulas import announces_recap, is_filler, is_hedged, is_stock_phrase, was_said
 from services.score.heads import Heads, Said, Speaker
 from services.score.rereading import Lines
 from services.score.sentences import Sentence, runs, split
@@ -239,5 +239,6 @@ def _add_ruled(sentences: Sequence[Sentence], probabilities: list[dict[str, floa
         if _headed(sentence, Role.AGENT):
             found[AgentAct.NAME_USE] = RULED if names.uses_name(sentence.text, known) else 0.0
             found[AgentAct.STOCK_PHRASE] = RULED if is_stock_phrase(sentence.text) else 0.0
+            found[AgentAct.HEDGE] = RULED if is_hedged(sentence.text) else 0.0
             if announces_recap(sentence.text):
                 found[AgentAct.RECAP] = max(found[AgentAct.RECAP], RULED)

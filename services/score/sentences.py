@@ -21,7 +21,7 @@ Ends = Callable[[Sequence[str]], Set[int]]
 
 ENDED = re.compile(r"""[.?!]["')\]]*$""")
 _HOUR = re.compile(r"[ap]\.m\.$", re.IGNORECASE)  # ends a sentence only before a capital
-_MARK = re.compile(r"[.?!,;:]$")
+_MARK = re.compile(r"""[.?!,;:]["')\]]*$""")
 _NO_END = re.compile(r"(?:^(?:mr|mrs|ms|dr|st|no|vs|e\.g|i\.e|[a-z])|\.\.)\.$", re.IGNORECASE)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from callscope.types import Role
-from services.score.formulas import announces_recap, was_said
+from services.score.formulas import announces_recap, is_hedged, was_said
 from services.score.reading import FOUND, Reader
 from tests.score.conversations import Line, conversation
 
@@ -81,6 +81,7 @@ def test_procedure_is_no_empathy(reader: Reader, said: str) -> None:
         ("blaming", "It doesn't start.", "You should have read the manual first."),
         ("name_use", "My name is Veronica Hale.", "Thanks a lot, Veronica."),
         ("stock_phrase", "My father died.", "Okay, I'm very sorry to hear that, sir."),
+        ("hedge", "When will it be here?", "Thursday, probably."),
     ],
 )
 def test_an_act_is_found(reader: Reader, act: str, customer: str, agent: str) -> None:
@@ -205,3 +206,39 @@ def test_a_customer_points_out_what_was_said(reader: Reader, said: str) -> None:
 )
 def test_a_customer_who_tells_a_story_points_out_nothing(said: str) -> None:
     assert not was_said(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "It should be with you by Friday.",
+        "I couldn't really tell you.",
+        "somebody'll ring you when they get to it",
+        "That depends on the depot.",
+        "I'd imagine so.",
+        "I'm not entirely sure.",
+        "Hard to say.",
+        "i dont know what theyll charge",
+        "It may take longer.",
+        "Try us again after the weekend.",
+    ],
+)
+def test_who_leaves_it_open_hedges(said: str) -> None:
+    assert is_hedged(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "It will be with you by Friday.",
+        "This call may be recorded for training.",
+        "What you tell me may be used to collect it.",
+        "The rate depends on your credit check.",
+        "Should it be the blue one?",
+        "Could it be the plug, maybe?",
+        "You should have had a letter.",
+        "I know, and I'll tell you what we do.",
+    ],
+)
+def test_who_says_how_it_is_or_asks_does_not(said: str) -> None:
+    assert not is_hedged(said)

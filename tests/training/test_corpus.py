@@ -10,7 +10,10 @@ from services.score.heads import Heads
 from training import corpus
 from training.corpus import ACTS, Item, Part
 
-RULED = {AgentAct.NAME_USE, AgentAct.STOCK_PHRASE, CustomerAct.NAME_GIVEN, CustomerAct.SAID_BEFORE}
+RULED = {
+    *(AgentAct.HEDGE, AgentAct.NAME_USE, AgentAct.STOCK_PHRASE),
+    *(CustomerAct.NAME_GIVEN, CustomerAct.SAID_BEFORE),
+}
 
 BLOCK = """
 # a comment
