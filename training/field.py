@@ -22,7 +22,7 @@ LEVELS = ("0", "1", "2")
 TEMPER = 0.5
 """How far rare classes are favored: 1 aims at equal recall, 0 at accuracy."""
 
-WORDS = 0.5  # share of the word model in what is decided; the rest is the networks'
+WORDS = 0.4  # share of the word model in what is decided; the rest is the networks'
 PARTS = 5  # of these, one is held out
 
 

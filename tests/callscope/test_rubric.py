@@ -59,6 +59,11 @@ def changed(*changes: tuple[str, str]) -> str:
     return text
 
 
+def test_what_does_not_count_may_be_named_by_a_cue() -> None:
+    unless = ("[apology, understanding]", "[apology]\n        unless: [proof_asked]")
+    assert said(changed(unless)) == []
+
+
 def test_a_sound_rubric_becomes_values() -> None:
     loaded = rubric.load(SOUND)
     assert [behavior.id for behavior in loaded.behaviors] == ["empathy", "notices"]
