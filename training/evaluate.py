@@ -162,7 +162,12 @@ def of_table(
 
     `held_out` keeps to the rows that it left out. `alone` is macro-F1 of each network without the
     others, with the words.
+
+    Raises:
+        ValueError: nothing was left out.
     """
+    if held_out and kept["part"] is None:
+        raise ValueError("it was trained on every row: measure it on another file")
     columns = field.FIELD[task]
     lower = Lower(models.locate(encoder).folder)
     table = field.read(columns, data)

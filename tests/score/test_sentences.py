@@ -64,6 +64,8 @@ def test_words_without_marks_may_be_cut_by_what_they_say() -> None:
     cut = [sentence.text for sentence in split([utterance(said)], ends)]
     assert cut == ["Right then.", "let me", "look okay", "found it, yes"]
     assert asked == [["let", "me", "look", "okay"]]
+    marked = 'so she told me "no," and went'
+    assert [each.text for each in split([utterance(spoken(marked))], ends)] == [marked]
 
 
 def test_what_neither_a_mark_nor_a_pause_parts_may_be_one_sentence() -> None:

@@ -116,6 +116,8 @@ def test_a_stopped_run_ends_with_the_same_weights_and_can_be_measured(
     figures = json.loads(capsys.readouterr().out)
     assert figures["items"] == 4
     assert len(figures["IP"]["alone"]) == 2
+    with pytest.raises(ValueError, match="another file"):
+        evaluate.main([*common, "--model", str(whole), "--held-out"])
     one["heads"] = "others"
     torch.save(one, whole)
     with pytest.raises(ValueError, match="train again"):
