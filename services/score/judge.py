@@ -214,9 +214,13 @@ def _lacking(look: _Look, score: float) -> Iterator[tuple[ActPoints, int]]:
         shown = sum(_best(each, rule)[1] >= FOUND for each in look.said)
         if shown < rule.count:
             short.append((rule.points * (rule.count - shown) / rule.count, rule, shown))
-    for lost, rule, shown in sorted(short, key=lambda each: -each[0])[:UNMET]:
-        if score < FULL:
+    told: list[ActPoints] = []
+    for lost, rule, shown in sorted(short, key=lambda each: -each[0]):
+        if score >= FULL or len(told) == UNMET:
+            return
+        if not any({*rule.any_of} <= {*other.any_of} for other in told):
             yield rule, shown
+            told.append(rule)
         score += lost
 
 

@@ -85,6 +85,14 @@ def test_what_is_not_delivered_says_what_lacked() -> None:
     assert "lacking" not in judged({**PROBLEM, 2: {"understanding": 0.95}}).explanation
 
 
+def test_what_lacks_is_named_once() -> None:
+    either = ActPoints((AgentAct.RAPPORT, AgentAct.APOLOGY), points=45, count=3)
+    one, other = ActPoints((AgentAct.RAPPORT,), points=20), ActPoints((AgentAct.RECAP,), points=10)
+    asked = replace(EMPATHY, acts=(either, one, other))
+    lacking = judged({**PROBLEM, 2: {"apology": 0.95}}, asked).explanation
+    assert "lacking: rapport or apology (1 of 3) and recap: " in lacking
+
+
 def test_what_the_customer_does_may_be_held_against_the_agent() -> None:
     heard = replace(EMPATHY, penalties=(Penalty((CustomerAct.SAID_BEFORE,), points=60),))
     score = judged({**PROBLEM, 2: {"understanding": 0.95}, 3: {"said_before": 0.95}}, heard)
