@@ -108,13 +108,19 @@ def _metrics(path: Path, behavior: Fields) -> Iterator[Finding]:
             yield (*place, "none_at"), "must differ from full_at"
 
 
+# What rules may name beside the agent's acts.
+_ALLOWED: Mapping[tuple[str, str], set[str]] = {
+    ("acts", "unless"): {*Cue},
+    ("penalties", "any_of"): {*CustomerAct},
+}
+
+
 def _acts(path: Path, behavior: Fields, known: set[str]) -> Iterator[Finding]:
     for kind in ("acts", "answers", "penalties"):
         for place, rule in _each(behavior, path, kind):
             for field in ("any_of", "unless"):
                 names = rule.get(field)
-                customers = {*CustomerAct} if kind == "penalties" else set[str]()
-                allowed = known | ({*Cue} if field == "unless" else customers)
+                allowed = known | _ALLOWED.get((kind, field), set())
                 for number, name in enumerate(names if isinstance(names, list) else ()):
                     if isinstance(name, str) and name not in allowed:
                         problem = f"no act is named {name}{_close(name, allowed)}"

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
+from services.diarize.precision import find_precision
 from services.score.layers import Layer
 
 __all__ = ["fastest"]
@@ -16,7 +17,7 @@ __all__ = ["fastest"]
 
 def fastest(layer: Layer) -> Layer:
     """The layer as this processor trains it fastest, with the same names of weights."""
-    tiles = torch.cpu.get_capabilities().get("amx_bf16")
+    tiles = find_precision("auto", torch.device("cpu")) is torch.bfloat16
     return layer.multiplying(_Coarse) if tiles else layer
 
 

@@ -126,6 +126,13 @@ def test_no_sentence_of_the_held_out_file_is_in_the_corpus() -> None:
     assert both <= {"is it plugged in"}
 
 
+def test_what_waits_for_the_next_heads_can_be_read() -> None:
+    for path in (corpus.FOLDER / "next").glob("*.txt"):
+        items = [*corpus.parse(path.read_text(encoding="utf-8"), path.stem)]
+        assert all(item.call for item in items)
+        assert {item.by_agent for item in items} == {True, False}
+
+
 def test_every_act_of_the_vocabulary_is_learned_but_those_of_rules() -> None:
     assert set(ACTS) == {*AgentAct, *CustomerAct, *Cue} - RULED
 
