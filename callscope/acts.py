@@ -20,6 +20,7 @@ class AgentAct(StrEnum):
     OWNERSHIP = "ownership"  # makes the problem their own: "leave it with me"
     REFLECTION = "reflection"  # says back what the customer said, in other or the same words
     COMPLEX_REFLECTION = "complex_reflection"  # a reflection that says what was felt or meant
+    UPTAKE = "uptake"  # takes up what the customer just said, in two words of theirs or more
     PARAPHRASE_CHECK = "paraphrase_check"  # asks whether it was understood: "did I get that right?"
     OPEN_QUESTION = "open_question"  # cannot be answered by yes, no or one fact
     CLOSED_QUESTION = "closed_question"  # asks for yes, no or one fact
@@ -49,6 +50,7 @@ class CustomerAct(StrEnum):
     VULNERABILITY = "vulnerability"  # illness, loss, hardship, age, a dependant at risk
     NAME_GIVEN = "name_given"  # says who they are
     SAID_BEFORE = "said_before"  # points out that they have said it already
+    SAID_AGAIN = "said_again"  # says again what the agent has not taken up
 
 
 class Cue(StrEnum):

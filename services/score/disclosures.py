@@ -131,8 +131,8 @@ def _read_out(disclosure: Disclosure, said: Passages, finder: PassageFinder) -> 
 def _volunteered(
     disclosure: Disclosure, said: Passages, required: bool, finder: PassageFinder
 ) -> Passages:
-    """What the customer told unasked, where the agent asked for something else."""
-    if not required or not any(map(_given, said)):
+    """What the customer told unasked: it need not be asked."""
+    if not required:
         return said
     return tuple(
         finder.volunteered(element) or passage

@@ -3,7 +3,9 @@
 import re
 
 __all__ = [
+    "ANYONE",
     "AUXILIARIES",
+    "CALENDAR",
     "COURTESY",
     "FEELINGS",
     "FUTURE",
@@ -13,6 +15,7 @@ __all__ = [
     "NO_NAMES",
     "NUMBERS",
     "PROCEDURAL_SORRY",
+    "SMALL_TALK",
     "STOP",
     "SUBJECTS",
     "TAG",
@@ -23,6 +26,9 @@ __all__ = [
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
+
+# Stand for every name while a call is read: a first name and a surname of any group and gender.
+ANYONE = ("Taylor", "Morgan")
 
 WH = _words("what what's how how's why which where when who who's whose whom")
 AUXILIARIES = _words(
@@ -48,12 +54,28 @@ FEELINGS = _words(
     "wonderful congratulations lovely fear panic overwhelmed overwhelming lonely annoyed annoying "
     "unfair uncomfortable"
 )
+CALENDAR = _words(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may "
+    "june july august september october november december"
+)
 STOP = _words(
     "a an the and or but so if of to in on at for from with by as is are was were be been am do "
     "does did have has had i i'm i've i'll you you're your we our they it it's its that that's "
     "this there he she his her my me him them not no yes okay ok um uh well just can could would "
     "will what how when where who why which then than too very really right like get got go going "
     "out up about all some any one more"
+)
+# What everybody says on the telephone, whatever it is about.
+SMALL_TALK = _words(
+    "see now here know think want need thing things time way let say said tell told mean look "
+    "come came back sort bit lot oh yeah aye please thank thanks sorry hello bye love mate dear "
+    "sir madam maam miss mrs good fine sure course again still always never ever also too only "
+    "even much many there's i'd you'd we'd we'll he's she's they're we're isn't don't didn't "
+    "can't won't doesn't wasn't couldn't wouldn't haven't make made take took put give gave one "
+    "two mine these those because while until since after before off over down into something "
+    "anything nothing everything someone somebody nobody anyone yourself myself maybe perhaps "
+    "actually quite pretty though anyway first last next today tomorrow call calling called phone "
+    "number name line minute minutes"
 )
 FUTURE = re.compile(r"\b(?:i'll|we'll|you'll|they'll|it'll|will|(?:'m|'re|is|are) going to)\b")
 PROCEDURAL_SORRY = re.compile(

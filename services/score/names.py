@@ -18,7 +18,7 @@ _NAME = (
 # Accents and dialects as recognizers spell them must not hide a name.
 _MY_NAME_IS = r"[Mm][ye] name(?: is| ees|'s)"
 _THIS_IS = r"(?:[Tt]h|[DdZz])is (?:is|ees)"
-_GIVEN = re.compile(rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Ii]t's|I'm|I am) {_NAME}")
+_GIVEN = re.compile(rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Hh]ere is|[Ii]t's|I'm|I am) {_NAME}")
 _ASKED_FOR = re.compile(
     rf"\b(?:speaking (?:with|to)|talking (?:with|to)|[Ii]s (?:this|that)|[Aa]re you) {_NAME}"
 )
@@ -28,12 +28,13 @@ _INTRODUCES = re.compile(
 )
 _TITLE = r"(?:mr|mrs|miss|ms|mister|missus)"
 _OWN_NAME = re.compile(
-    rf"\b(?:{_MY_NAME_IS}|the name(?: is|'s)|(?:{_THIS_IS}|it's)(?= {_TITLE}\b))"
+    rf"\b(?:{_MY_NAME_IS}|(?:the )?name's|the name is|(?:{_THIS_IS}|it's)(?= {_TITLE}\b))"
     rf" (?:{_TITLE}\.? )?([\w'-]+)",
     re.IGNORECASE,
 )
 _ASKS_NAME = re.compile(r"\b(?:name|who am i speaking|who do i have|who is calling)\b", re.I)
 _IDENTIFIES = re.compile(r"\b(?:speaking with|speaking to|is this|is that|are you|name)\b", re.I)
+_COMMON = lexicon.NO_NAMES | lexicon.STOP | lexicon.SMALL_TALK | lexicon.NUMBERS | lexicon.CALENDAR
 _SHORT_ANSWER = 6  # words; a longer answer is no bare name
 _AT_FIRST = 2  # turns in which "it's Maria" says who calls, and not what the dog is called
 
@@ -69,7 +70,7 @@ def introductions(sentences: Sequence[Sentence]) -> frozenset[int]:
 
 def _tells_name(text: str, *, at_first: bool) -> bool:
     named = {*_plain([match[1] for match in _OWN_NAME.finditer(text)])}
-    if named - lexicon.NO_NAMES - lexicon.STOP:
+    if named - _COMMON:
         return True
     return at_first and any(any(_parts(match[1])) for match in _GIVEN.finditer(text))
 
@@ -91,9 +92,8 @@ def _found(sentences: Sequence[Sentence]) -> Iterator[str]:
 
 def _parts(text: str) -> Iterator[str]:
     capitalized = (word for word in text.split() if word[:1].isupper())
-    yield from (
-        word for word in _plain(capitalized) if len(word) > 2 and word not in lexicon.NO_NAMES
-    )
+    # Whoever is called Will or May is not named by every "will" and "may" of the call.
+    yield from (word for word in _plain(capitalized) if len(word) > 2 and word not in _COMMON)
 
 
 def _plain(words: Iterator[str] | list[str]) -> Iterator[str]:

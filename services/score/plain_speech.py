@@ -12,14 +12,13 @@ from dataclasses import replace
 from functools import lru_cache
 
 from callscope.types import Utterance, Word
-from services.score import names
+from services.score import lexicon, names
 from services.score.features import tokens
 from services.score.reading import Finding, Reading
 from services.score.sentences import split
 
 __all__ = ["as_heard", "plain", "spoken", "standard"]
 
-ANYONE = ("Taylor", "Morgan")  # a first name and a surname of any group and any gender
 
 _WORD = re.compile(r"^([^\w']*)([\w']+)(\W*)$")
 _NAME = re.compile(r"^(\W*)([\w-]+?)((?:'s)?\W*)$")
@@ -28,14 +27,14 @@ _SPELLINGS: Mapping[str, str] = {
     spelled: word
     for line in (
         "gonna=going to; gon=going to; wanna=want to; gotta=got to; lemme=let me; gimme=give me",
-        "kinda=kind of; dunno=don't know; cause=because; cuz=because; coz=because; em=them",
+        "kinda=kind of; dunno=don't know; 'cause=because; cuz=because; coz=because; em=them",
         "ain't=isn't; in't=isn't; innit=isn't it; y'all=you all; ya=you; yer=your; ax=ask",
         "nothin=nothing; nuttin=nothing; somethin=something; summat=something; nowt=nothing",
         "anythin=anything; everythin=everything; mum=mother; mam=mother; okey=okay",
-        "dis=this; dat=that; dem=them; dese=these; dose=those; dere=there; dey=they; de=the",
-        "dat's=that's; dere's=there's; da=the; wit=with; wid=with; wiv=with; fink=think",
+        "dis=this; dat=that; dem=them; dese=these; dere=there; dey=they; de=the",
+        "dat's=that's; dere's=there's; da=the; wid=with; wiv=with; fink=think",
         "ze=the; zis=this; zat=that; zem=them; zey=they; zere=there; zat's=that's; wiz=with",
-        "vas=was; vill=will; vat=what; vere=where; vith=with; vould=would; vant=want; vy=why",
+        "vas=was; vill=will; vere=where; vith=with; vould=would; vant=want; vy=why",
         "wery=very; bery=very; leally=really; ees=is; eet=it; yust=just",
     )
     for spelled, word in (pair.split("=") for pair in line.split("; "))
@@ -61,7 +60,8 @@ def standard(text: str) -> str:
     if match is None:
         return text
     before, core, after = match.groups()
-    known = _SPELLINGS.get(core.lower().strip("'"))
+    spelled = core.lower()
+    known = _SPELLINGS.get(spelled) or _SPELLINGS.get(spelled.strip("'"))
     if known is None:
         return before + _DROPPED_G.sub("ing", core) + after
     return before + (known.capitalize() if core[:1].isupper() else known) + after
@@ -77,7 +77,7 @@ def _words(words: Sequence[Word], known: Set[str]) -> Iterator[Word]:
     for word in words:
         match = _NAME.match(word.text)
         if match is not None and match[2].lower() in known:
-            yield replace(word, text=match[1] + ANYONE[min(named, 1)] + match[3])
+            yield replace(word, text=match[1] + lexicon.ANYONE[min(named, 1)] + match[3])
             named += 1
         else:
             text = standard(word.text)

@@ -11,7 +11,7 @@ from callscope.acts import AgentAct, Cue, CustomerAct
 from callscope.dialogue import live_start
 from callscope.pipeline import Progress
 from callscope.types import Role, Utterance
-from services.score import lexicon, names
+from services.score import lexicon, names, uptake
 from services.score.boundaries import Boundaries
 from services.score.encoder import Encoder
 from services.score.formulas import announces_recap, is_filler, is_hedged, is_stock_phrase, was_said
@@ -232,13 +232,16 @@ def _turn_before(sentences: Sequence[Sentence], row: int) -> list[int]:
 def _add_ruled(sentences: Sequence[Sentence], probabilities: list[dict[str, float]]) -> None:
     """The acts that rules find rather than heads."""
     known, introduced = names.customer_names(sentences), names.introductions(sentences)
+    again, taken = uptake.said_again(sentences), uptake.taken_up(sentences)
     for row, (sentence, found) in enumerate(zip(sentences, probabilities, strict=True)):
         if _headed(sentence, Role.CUSTOMER):
             found[CustomerAct.NAME_GIVEN] = RULED if row in introduced else 0.0
             found[CustomerAct.SAID_BEFORE] = RULED if was_said(sentence.text) else 0.0
+            found[CustomerAct.SAID_AGAIN] = again.get(row, 0.0)
         if _headed(sentence, Role.AGENT):
             found[AgentAct.NAME_USE] = RULED if names.uses_name(sentence.text, known) else 0.0
             found[AgentAct.STOCK_PHRASE] = RULED if is_stock_phrase(sentence.text) else 0.0
+            found[AgentAct.UPTAKE] = taken.get(row, 0.0)
             found[AgentAct.HEDGE] = RULED if is_hedged(sentence.text) else 0.0
             if announces_recap(sentence.text):
                 found[AgentAct.RECAP] = max(found[AgentAct.RECAP], RULED)

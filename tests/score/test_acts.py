@@ -82,6 +82,7 @@ def test_procedure_is_no_empathy(reader: Reader, said: str) -> None:
         ("name_use", "My name is Veronica Hale.", "Thanks a lot, Veronica."),
         ("stock_phrase", "My father died.", "Okay, I'm very sorry to hear that, sir."),
         ("hedge", "When will it be here?", "Thursday, probably."),
+        ("uptake", "The blue kettle leaks.", "A leaking kettle, and the blue one."),
     ],
 )
 def test_an_act_is_found(reader: Reader, act: str, customer: str, agent: str) -> None:

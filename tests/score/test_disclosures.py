@@ -191,12 +191,6 @@ def test_who_only_greets_must_be_asked(engine: ScoreEngine) -> None:
     assert check.missing_elements == ("person",)
 
 
-def test_a_name_that_is_given_checks_nothing_by_itself(engine: ScoreEngine) -> None:
-    said = "Hello, my name's Grace Okonkwo, my bill is wrong."
-    check = disclosed(engine, "identity", [("customer", said), ACCOUNT])
-    assert check.status is DisclosureStatus.MISSING
-
-
 def test_permission_is_asked_before_the_card_is_charged(engine: ScoreEngine) -> None:
     asked: Line = ("agent", "Are you happy for me to charge thirty pounds to your card today?")
     number: Line = ("agent", "What's the long number on the card?")
@@ -362,6 +356,23 @@ def test_a_name_that_is_volunteered_is_not_yet_the_agents_check(engine: ScoreEng
     given: Line = ("customer", "Hello, my name's Grace Okonkwo, my bill is wrong.")
     said = conversation([given, ("agent", NOTICE), ("customer", "Yes."), PROOF])
     assert notice_of(said, engine, after=("identity",)).in_order is False
+
+
+@pytest.mark.parametrize(
+    "said", ["my name's Grace Okonkwo", "name's Grace Okonkwo", "here is Grace"]
+)
+def test_a_name_that_is_volunteered_need_not_be_asked(engine: ScoreEngine, said: str) -> None:
+    identity = disclosed(
+        engine,
+        "identity",
+        [
+            ("agent", "Lakeshore Broadband."),
+            ("customer", f"Hello, {said}, there's a mistake in my bill."),
+            ("agent", "I see it on your account, you were charged twice, I'll take it off."),
+        ],
+    )
+    assert identity.status is DisclosureStatus.PARTIAL
+    assert identity.missing_elements == ("proof",)
 
 
 def test_doubt_about_what_is_not_called_for_is_doubt_about_the_call_for_it(

@@ -11,8 +11,8 @@ from training import corpus
 from training.corpus import ACTS, Item, Part
 
 RULED = {
-    *(AgentAct.HEDGE, AgentAct.NAME_USE, AgentAct.STOCK_PHRASE),
-    *(CustomerAct.NAME_GIVEN, CustomerAct.SAID_BEFORE),
+    *(AgentAct.HEDGE, AgentAct.NAME_USE, AgentAct.STOCK_PHRASE, AgentAct.UPTAKE),
+    *(CustomerAct.NAME_GIVEN, CustomerAct.SAID_AGAIN, CustomerAct.SAID_BEFORE),
 }
 
 BLOCK = """

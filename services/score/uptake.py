@@ -1,0 +1,83 @@
+"""Whose words are taken up: what an agent says back, and what a customer has to say again.
+
+Who listens builds on the other's words; a share of words in common tells that about as well as
+people agree on it (Demszky et al., "Measuring Conversational Uptake", ACL 2021). Who is not heard
+says it again. Rules, not heads: they compare turns, and a head sees a sentence.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+from callscope.types import Role
+from services.score import lexicon
+from services.score.features import content_words, tokens
+from services.score.sentences import Sentence
+
+__all__ = ["said_again", "taken_up"]
+
+# How surely so many words in common are no chance: none, one, two, and more.
+SURE = (0.0, 0.45, 0.75, 0.95)
+SHORTEST = 3  # letters of a word that carries meaning
+EMPTY = lexicon.SMALL_TALK | {name.lower() for name in lexicon.ANYONE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One party's sentences in a row: the words of each that carry meaning, by its place."""
+
+    role: Role
+    words: Mapping[int, Set[str]]
+
+    @property
+    def all(self) -> Set[str]:
+        return frozenset().union(*self.words.values())
+
+    def most(self, wanted: Set[str]) -> int:
+        """The sentence with most of the `wanted` words, the first of several."""
+        return max(self.words, key=lambda row: len(self.words[row] & wanted))
+
+
+def taken_up(sentences: Sequence[Sentence]) -> Mapping[int, float]:
+    """The agent's sentences that take up the customer's last turn, one a turn: how surely."""
+    found = {}
+    for before, turn in pairwise(_turns(sentences)):
+        shared = turn.all & before.all
+        if shared and turn.role is Role.AGENT:
+            found[turn.most(shared)] = _sure(shared)
+    return found
+
+
+def said_again(sentences: Sequence[Sentence]) -> Mapping[int, float]:
+    """The customer's sentences that say again what was not taken up, one a turn: how surely."""
+    found = {}
+    waiting: Set[str] = frozenset()  # what the customer said and the agent has not since
+    for turn in _turns(sentences):
+        if turn.role is Role.AGENT:
+            waiting -= turn.all
+            continue
+        again = turn.all & waiting
+        if again:
+            found[turn.most(again)] = _sure(again)
+        waiting |= turn.all
+    return found
+
+
+def _sure(shared: Set[str]) -> float:
+    return SURE[min(len(shared), len(SURE) - 1)]
+
+
+def _turns(sentences: Sequence[Sentence]) -> Iterator[_Turn]:
+    """What agent and customer say in turn, backchannels apart."""
+    spoken = [
+        row
+        for row, each in enumerate(sentences)
+        if each.role in (Role.AGENT, Role.CUSTOMER) and not each.backchannel
+    ]
+    for role, rows in groupby(spoken, lambda row: sentences[row].role):
+        yield _Turn(role, {row: _words(sentences[row].text) for row in rows})
+
+
+def _words(text: str) -> Set[str]:
+    said = [word for word in tokens(text) if len(word) >= SHORTEST and not word.isdigit()]
+    return content_words([word for word in said if word not in EMPTY])
