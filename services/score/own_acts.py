@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 
 from callscope.errors import InvalidRubric
 from callscope.rubric import OwnAct
+from callscope.tokens import tokens
 from callscope.types import ModelInfo, Role
 from services.score import features
 from services.score.encoder import Encoder
@@ -157,7 +158,7 @@ def learn(act: OwnAct, encoder: Encoder, digest: str) -> OwnHead:
     """Fit the head of one act."""
     sentences = [*sorted(act.positive), *sorted(act.negative)]
     labels = np.repeat([1.0, 0.0], [len(act.positive), len(act.negative)])
-    texts = [text for each in sentences for text in (each, " ".join(features.tokens(each)))]
+    texts = [text for each in sentences for text in (each, " ".join(tokens(each)))]
     groups = np.repeat(np.arange(len(sentences)), 2)
     vectors = encoder.encode(texts, lambda _: None)
     grams = vocabulary(sentences)
