@@ -154,8 +154,8 @@ def _acts(path: Path, behavior: Fields, known: set[str]) -> Iterator[Finding]:
 def _own_acts(own_acts: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:
     for path, act in own_acts:
         yield from _wordless(path, act, "for", "against")
-        if act.get("id") in set(AgentAct):
-            yield (*path, "id"), f"{act['id']} is the name of a shipped act: take another"
+        if act.get("id") in {*AgentAct, *CustomerAct, *Cue}:
+            yield (*path, "id"), f"{act['id']} is the name of a shipped act or cue: take another"
         lists = [act.get("for"), act.get("against")]
         positive, negative = ({*map(str, each)} if isinstance(each, list) else {} for each in lists)
         for sentence in sorted(set(positive) & set(negative)):

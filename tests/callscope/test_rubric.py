@@ -310,7 +310,13 @@ def test_own_acts_can_stand_in_a_file_of_their_own() -> None:
     [
         (("one not", "one is"), "own_acts[0]: 'one is' is both for and against"),
         (("one not", "不是"), "own_acts[0].against[0]: has no word of the letters a-z"),
-        (("id: callback", "id: apology"), "own_acts[0].id: apology is the name of a shipped act"),
+        *(
+            (
+                ("id: callback", f"id: {name}"),
+                f"own_acts[0].id: {name} is the name of a shipped act",
+            )
+            for name in ("apology", "emotion", "recording_notice")
+        ),
         (
             ("two is, three is, four is, ", ""),
             "own_acts[0].for: should be a list with at least 5 items",
