@@ -156,10 +156,21 @@ def _own_acts(own_acts: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:
         yield from _wordless(path, act, "for", "against")
         if act.get("id") in {*AgentAct, *CustomerAct, *Cue}:
             yield (*path, "id"), f"{act['id']} is the name of a shipped act or cue: take another"
-        lists = [act.get("for"), act.get("against")]
-        positive, negative = ({*map(str, each)} if isinstance(each, list) else {} for each in lists)
-        for sentence in sorted(set(positive) & set(negative)):
-            yield path, f"{sentence!r} is both for and against"
+        yield from _repeated(path, act)
+
+
+def _repeated(path: Path, act: Fields) -> Iterator[Finding]:
+    """Sentences that are there already, but for case and punctuation: they prove nothing more."""
+    known: dict[tuple[str, ...], str] = {}  # the list in which they are
+    for name in ("for", "against"):
+        for place, sentence in _texts(act, path, name):
+            words = tokens(sentence)
+            if words not in known:
+                known[words] = name
+            elif words and known[words] == name:
+                yield place, f"{sentence!r} is there already: each sentence counts once"
+            elif words:
+                yield place, f"{sentence!r} is both for and against"
 
 
 def _elements(elements: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:

@@ -308,7 +308,10 @@ def test_own_acts_can_stand_in_a_file_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (("one not", "one is"), "own_acts[0]: 'one is' is both for and against"),
+        (("one not", "one is"), "own_acts[0].against[0]: 'one is' is both for and against"),
+        (("one not", "One is!"), "own_acts[0].against[0]: 'One is!' is both for and against"),
+        (("five is", "one is"), "own_acts[0].for[4]: 'one is' is there already"),
+        (("five not", "Four not."), "own_acts[0].against[4]: 'Four not.' is there already"),
         (("one not", "不是"), "own_acts[0].against[0]: has no word of the letters a-z"),
         *(
             (
