@@ -189,8 +189,9 @@ class ChatJudge:
             completion = _COMPLETION.validate_json(content)
             opinions = _ANSWER.validate_json(completion.choices[0].message.content).outcomes
             return {behavior.id: opinions[behavior.id] for behavior in behaviors}
-        except (ValidationError, IndexError) as error:
-            raise Unavailable(f"the second judge's answer cannot be read: {error}") from None
+        except (ValidationError, IndexError):
+            # Pydantic's message quotes the answer, which may quote the call: it would be logged.
+            raise Unavailable("the second judge's answer is not in the form asked for") from None
         except KeyError as error:
             raise Unavailable(f"the second judge says nothing about {error}") from None
 

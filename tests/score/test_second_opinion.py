@@ -84,7 +84,10 @@ def card(engine: ScoreEngine) -> Scorecard:
 
 
 def saying(outcomes: dict[str, str]) -> Reply:
-    content = json.dumps({"outcomes": outcomes})
+    return answering(json.dumps({"outcomes": outcomes}))
+
+
+def answering(content: str) -> Reply:
     answer = {"id": "x", "choices": [{"index": 0, "message": {"content": content}}]}
     return lambda _: (200, json.dumps(answer).encode())
 
@@ -172,6 +175,28 @@ def test_an_answer_that_cannot_be_used_sends_the_call_to_review(
     with_both = compared(card, RUBRIC, conversation(CALL), Timing.WORDS, judge)
     assert with_both.review.reasons[-1] == "The second judge gave no opinion."
     assert counted("failed") == before + len(JUDGED)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Customer said: my card number is 4111",
+        '{"outcomes": {"empathy_opening": "my card number is 4111"}}',
+        '{"outcomes": {"my card number is 4111": "bad"}}',
+    ],
+    ids=["prose", "outcome", "behavior"],
+)
+def test_what_it_says_reaches_no_log(
+    endpoint: Endpoint,
+    judge: ChatJudge,
+    card: Scorecard,
+    caplog: pytest.LogCaptureFixture,
+    content: str,
+) -> None:
+    endpoint.reply = answering(content)
+    compared(card, RUBRIC, conversation(CALL), Timing.WORDS, judge)
+    assert "the second judge's answer is not in the form asked for" in caplog.text
+    assert "card number" not in caplog.text
 
 
 def test_nobody_listening_is_no_failure_of_the_call(card: Scorecard) -> None:
