@@ -11,9 +11,9 @@ same head.
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
@@ -47,6 +47,8 @@ __all__ = [
 
 PROVEN = 30
 """Sentences for an act from which it is no longer on trial; fewer leave its precision open."""
+
+KEPT = 128  # learned heads that no file has, of two megabytes at most
 
 SUFFIX = ".heads.safetensors"  # of the file that `callscope rubric learn` writes
 RECIPE = 1  # raised when the same sentences would give another head
@@ -98,13 +100,25 @@ class OwnHead:
         return sigmoid(logits) * nearness((vectors @ self.known.T).max(axis=1))
 
 
+@dataclass(slots=True)
+class _Learned:
+    """A head that is learned once, by whoever comes first; others who want it wait."""
+
+    head: OwnHead | None = None
+    lock: Lock = field(default_factory=Lock)
+
+
 class OwnActs:
-    """The heads of rubrics' own acts, learned at first use or read from a folder."""
+    """The heads of rubrics' own acts, read from a folder, or learned at first use.
+
+    Of those learned the latest are kept. Learning one keeps nobody waiting for another.
+    """
 
     def __init__(self, encoder: Encoder, encoder_digest: str, folder: Path | None = None) -> None:
         self._encoder = encoder
         self._encoder_digest = encoder_digest
-        self._heads = {head.digest: head for head in _stored(folder)}
+        self._stored = {head.digest: head for head in _stored(folder)}
+        self._learned: OrderedDict[str, _Learned] = OrderedDict()
         self._lock = Lock()
 
     def of(self, acts: Sequence[OwnAct]) -> tuple[OwnHead, ...]:
@@ -119,10 +133,22 @@ class OwnActs:
 
     def _one(self, act: OwnAct) -> OwnHead:
         digest = key(act, self._encoder_digest)
-        with self._lock:  # learning takes a fraction of a second: others may wait for it
-            if digest not in self._heads:
-                self._heads[digest] = learn(act, self._encoder, digest)
-            return self._heads[digest]
+        if digest in self._stored:
+            return self._stored[digest]
+        learned = self._place(digest)
+        with learned.lock:
+            if learned.head is None:
+                learned.head = learn(act, self._encoder, digest)
+            return learned.head
+
+    def _place(self, digest: str) -> _Learned:
+        """Where that head is kept, learned or not."""
+        with self._lock:
+            learned = self._learned.setdefault(digest, _Learned())
+            self._learned.move_to_end(digest)
+            while len(self._learned) > KEPT:
+                self._learned.popitem(last=False)
+        return learned
 
 
 def key(act: OwnAct, encoder_digest: str) -> str:
