@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+import numpy as np
 import pytest
 
 from callscope.acts import AgentAct
@@ -98,6 +99,18 @@ def test_the_same_sentences_in_any_order_give_the_same_head(
     assert (again.bias, again.trial) == (head.bias, head.trial)
     assert key(shuffled, "encoder") == key(CALLBACK, "encoder")
     assert key(CALLBACK, "encoder") != key(CALLBACK, "another")
+
+
+def test_heads_that_lack_a_fold_are_those_learned_from_nothing() -> None:
+    random = np.random.default_rng(0)
+    rows, targets = random.normal(size=(40, 90)), np.tile([1.0, 1.0, 0.0, 0.0], 10)
+    rows[targets == 1, :3] += 1
+    groups = np.repeat(np.arange(20), 2)
+    found = own_acts._held_out(rows, targets, groups, own_acts._fit(rows, targets))
+    for group in range(20):
+        out = groups == group
+        solution = own_acts._fit(rows[~out], targets[~out])
+        assert found[out] == pytest.approx(rows[out] @ solution[:-1] + solution[-1], abs=1e-3)
 
 
 def test_it_knows_how_little_it_has_seen(head: OwnHead) -> None:
