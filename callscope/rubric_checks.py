@@ -11,6 +11,7 @@ from typing import Any
 
 from callscope.acts import AgentAct, Cue, CustomerAct
 from callscope.strict_yaml import Path
+from callscope.tokens import tokens
 
 __all__ = ["run"]
 
@@ -44,12 +45,17 @@ def run(data: object) -> Iterator[Finding]:
         if behavior.get("detector") == "disclosures" and not disclosures:
             yield (*path, "detector"), "the rubric has no disclosures to judge by"
     for path, disclosure in disclosures:
-        yield from _elements(tuple(_each(disclosure, path, "elements")))
+        elements = tuple(_each(disclosure, path, "elements"))
+        yield from _elements(elements)
+        yield from _wordless(path, disclosure, "script")
+        for place, element in elements:
+            yield from _wordless(place, element, "wordings", "mentions", "unlike")
         yield from _after(path, disclosure, {other.get("id") for _, other in disclosures})
         yield from chain(_deadline(path, disclosure, names), _required(path, disclosure, names))
     for path, event in events:
         if not any(map(event.get, ("wordings", "words", "cues"))):
             yield path, "needs wordings, words or cues to be heard by"
+        yield from _wordless(path, event, "wordings", "words", "unlike")
 
 
 def _each(fields: Fields, path: Path, name: str) -> Found:
@@ -58,6 +64,24 @@ def _each(fields: Fields, path: Path, name: str) -> Found:
     for place, item in enumerate(items if isinstance(items, list) else ()):
         if isinstance(item, dict):
             yield (*path, name, place), item
+
+
+def _texts(fields: Fields, path: Path, name: str) -> Iterator[tuple[Path, str]]:
+    """The texts in the list `name`, or the one text that it is."""
+    found = fields.get(name)
+    if isinstance(found, str):
+        yield (*path, name), found
+    for place, text in enumerate(found if isinstance(found, list) else ()):
+        if isinstance(text, str):
+            yield (*path, name, place), text
+
+
+def _wordless(path: Path, fields: Fields, *names: str) -> Iterator[Finding]:
+    """Texts without a token: they would match any speech that has none."""
+    for name in names:
+        for place, text in _texts(fields, path, name):
+            if text.strip() and not tokens(text):
+                yield place, "has no word of the letters a-z and no number: write it in English"
 
 
 def _number(value: object) -> bool:
@@ -129,12 +153,24 @@ def _acts(path: Path, behavior: Fields, known: set[str]) -> Iterator[Finding]:
 
 def _own_acts(own_acts: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:
     for path, act in own_acts:
-        if act.get("id") in set(AgentAct):
-            yield (*path, "id"), f"{act['id']} is the name of a shipped act: take another"
-        lists = [act.get("for"), act.get("against")]
-        positive, negative = ({*map(str, each)} if isinstance(each, list) else {} for each in lists)
-        for sentence in sorted(set(positive) & set(negative)):
-            yield path, f"{sentence!r} is both for and against"
+        yield from _wordless(path, act, "for", "against")
+        if act.get("id") in {*AgentAct, *CustomerAct, *Cue}:
+            yield (*path, "id"), f"{act['id']} is the name of a shipped act or cue: take another"
+        yield from _repeated(path, act)
+
+
+def _repeated(path: Path, act: Fields) -> Iterator[Finding]:
+    """Sentences that are there already, but for case and punctuation: they prove nothing more."""
+    known: dict[tuple[str, ...], str] = {}  # the list in which they are
+    for name in ("for", "against"):
+        for place, sentence in _texts(act, path, name):
+            words = tokens(sentence)
+            if words not in known:
+                known[words] = name
+            elif words and known[words] == name:
+                yield place, f"{sentence!r} is there already: each sentence counts once"
+            elif words:
+                yield place, f"{sentence!r} is both for and against"
 
 
 def _elements(elements: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:

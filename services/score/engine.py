@@ -117,7 +117,9 @@ class ScoreEngine:
         card = assemble(rubric, case, disclosures, models)
         if metrics.timing is Timing.NONE:
             card = without_times(card)
-        return card if self._second is None else compared(card, rubric, utterances, self._second)
+        if self._second is None:
+            return card
+        return compared(card, rubric, utterances, metrics.timing, self._second)
 
     def read(self, utterances: Sequence[Utterance], acts: Sequence[OwnAct]) -> Reading:
         """The conversation's sentences with the probability of each of `acts` in the agent's."""

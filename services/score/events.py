@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from callscope.rubric import Event, Rubric
+from callscope.tokens import tokens
 from callscope.types import Role, Word
 from services.score import lexicon
 from services.score.encoder import Encoder
-from services.score.features import tokens
 from services.score.misheard import Heard as HeardWord
 from services.score.misheard import heard as heard_words
 from services.score.misheard import restored

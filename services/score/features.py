@@ -6,7 +6,6 @@ customer said before. None relies on punctuation alone, which recognizers drop.
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from callscope.tokens import tokens
 from services.score import lexicon
 
 __all__ = [
@@ -27,12 +27,9 @@ __all__ = [
     "matrix",
     "ngrams",
     "places",
-    "tokens",
 ]
 
 Floats = npt.NDArray[np.float32]
-
-_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +85,6 @@ def gram_sums(
         if found := places(text, vocabulary):
             sums[row] = weights[found].sum(axis=0) / math.sqrt(len(found))
     return sums
-
-
-@lru_cache(maxsize=10_000)
-def tokens(text: str) -> tuple[str, ...]:
-    """Lower-case words and numbers, punctuation dropped."""
-    return tuple(_TOKEN.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")))
 
 
 def content_words(words: Sequence[str]) -> set[str]:

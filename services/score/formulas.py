@@ -5,8 +5,8 @@ Rules, not heads: what makes a formula is its wording, and few formulas make up 
 
 import re
 
+from callscope.tokens import tokens
 from services.score import lexicon
-from services.score.features import tokens
 
 __all__ = ["announces_recap", "is_filler", "is_hedged", "is_stock_phrase", "was_said"]
 

@@ -8,8 +8,8 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
 from callscope.rubric import Element
+from callscope.tokens import tokens
 from services.score import lexicon
-from services.score.features import tokens
 from services.score.vocabulary import ALIKE, Vocabulary
 
 __all__ = ["mentions"]

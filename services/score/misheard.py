@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
+from callscope.tokens import tokens
 from callscope.types import Word
 from services.score import lexicon
-from services.score.features import tokens
 from services.score.plain_speech import standard
 
 __all__ = ["Heard", "heard", "restored", "wrong_share"]

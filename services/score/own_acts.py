@@ -11,9 +11,9 @@ same head.
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 
 from callscope.errors import InvalidRubric
 from callscope.rubric import OwnAct
+from callscope.tokens import tokens
 from callscope.types import ModelInfo, Role
 from services.score import features
 from services.score.encoder import Encoder
@@ -47,11 +48,14 @@ __all__ = [
 PROVEN = 30
 """Sentences for an act from which it is no longer on trial; fewer leave its precision open."""
 
+KEPT = 128  # learned heads that no file has, of two megabytes at most
+
 SUFFIX = ".heads.safetensors"  # of the file that `callscope rubric learn` writes
 RECIPE = 1  # raised when the same sentences would give another head
 FOLDS = 40  # at most; up to so many sentences each is left out alone
 SHARED = 2  # sentences in which an n-gram must be, to be looked at
 EMBEDDING_SCALE, HAND_SCALE, NGRAM_SCALE = 4.0, 1.0, 1.5
+PENALTY = 1.0  # on the squares of weights
 ITERATIONS = 100
 FAR, NEAR = 0.25, 0.45  # cosine with the nearest sentence: no chance below, full chance above
 
@@ -97,13 +101,25 @@ class OwnHead:
         return sigmoid(logits) * nearness((vectors @ self.known.T).max(axis=1))
 
 
+@dataclass(slots=True)
+class _Learned:
+    """A head that is learned once, by whoever comes first; others who want it wait."""
+
+    head: OwnHead | None = None
+    lock: Lock = field(default_factory=Lock)
+
+
 class OwnActs:
-    """The heads of rubrics' own acts, learned at first use or read from a folder."""
+    """The heads of rubrics' own acts, read from a folder, or learned at first use.
+
+    Of those learned the latest are kept. Learning one keeps nobody waiting for another.
+    """
 
     def __init__(self, encoder: Encoder, encoder_digest: str, folder: Path | None = None) -> None:
         self._encoder = encoder
         self._encoder_digest = encoder_digest
-        self._heads = {head.digest: head for head in _stored(folder)}
+        self._stored = {head.digest: head for head in _stored(folder)}
+        self._learned: OrderedDict[str, _Learned] = OrderedDict()
         self._lock = Lock()
 
     def of(self, acts: Sequence[OwnAct]) -> tuple[OwnHead, ...]:
@@ -118,10 +134,22 @@ class OwnActs:
 
     def _one(self, act: OwnAct) -> OwnHead:
         digest = key(act, self._encoder_digest)
-        with self._lock:  # learning takes a fraction of a second: others may wait for it
-            if digest not in self._heads:
-                self._heads[digest] = learn(act, self._encoder, digest)
-            return self._heads[digest]
+        if digest in self._stored:
+            return self._stored[digest]
+        learned = self._place(digest)
+        with learned.lock:
+            if learned.head is None:
+                learned.head = learn(act, self._encoder, digest)
+            return learned.head
+
+    def _place(self, digest: str) -> _Learned:
+        """Where that head is kept, learned or not."""
+        with self._lock:
+            learned = self._learned.setdefault(digest, _Learned())
+            self._learned.move_to_end(digest)
+            while len(self._learned) > KEPT:
+                self._learned.popitem(last=False)
+        return learned
 
 
 def key(act: OwnAct, encoder_digest: str) -> str:
@@ -157,14 +185,15 @@ def learn(act: OwnAct, encoder: Encoder, digest: str) -> OwnHead:
     """Fit the head of one act."""
     sentences = [*sorted(act.positive), *sorted(act.negative)]
     labels = np.repeat([1.0, 0.0], [len(act.positive), len(act.negative)])
-    texts = [text for each in sentences for text in (each, " ".join(features.tokens(each)))]
+    texts = [text for each in sentences for text in (each, " ".join(tokens(each)))]
     groups = np.repeat(np.arange(len(sentences)), 2)
     vectors = encoder.encode(texts, lambda _: None)
     grams = vocabulary(sentences)
     rows, targets = _rows(vectors, texts, grams), np.repeat(labels, 2)
-    held_out = _held_out(rows, targets, groups)
+    solution = _fit(rows, targets)
+    weights, bias = solution[:-1], float(solution[-1])
+    held_out = _held_out(rows, targets, groups, solution)
     slope, offset = calibrated(held_out, targets)
-    weights, bias = _fit(rows, targets)
     is_act = targets == 1
     others = groups[:, np.newaxis] != groups[np.newaxis, is_act]
     nearest = np.where(others, vectors @ vectors[is_act].T, -1.0).max(axis=1)
@@ -198,23 +227,43 @@ def _rows(vectors: Floats, texts: Sequence[str], vocabulary: Mapping[str, int]) 
     return rows
 
 
-def _held_out(rows: Array, targets: Array, groups: npt.NDArray[np.int64]) -> Array:
-    """The logit of each text by a head that saw neither form of its sentence."""
+def _held_out(rows: Array, targets: Array, groups: npt.NDArray[np.int64], solution: Array) -> Array:
+    """The logit of each text by a head that saw neither form of its sentence.
+
+    These heads are near the `solution` for all texts: they are looked for from there, by its
+    curvature. In the plane of the rows, with no more columns than texts, logits are the same.
+    """
+    plane, turned = np.linalg.qr(rows.T)
+    start = np.append(plane.T @ solution[:-1], solution[-1])
+    near = start, _by_curvature(turned.T, targets, start)
     logits = np.zeros(len(targets))
     folds = groups % min(FOLDS, int(groups[-1]) + 1)
     for fold in np.unique(folds):
         out = folds == fold
-        weights, bias = _fit(rows[~out], targets[~out])
-        logits[out] = rows[out] @ weights + bias
+        found = _fit(turned.T[~out], targets[~out], near)
+        logits[out] = turned.T[out] @ found[:-1] + found[-1]
     return logits
 
 
-def _fit(rows: Array, targets: Array) -> tuple[Array, float]:
-    """Logistic regression with an L2 penalty of 1, both classes weighing the same."""
+def _by_curvature(rows: Array, targets: Array, solution: Array) -> Array:
+    """Steps from the solution, a column each, along which the loss curves alike."""
+    x = np.column_stack([rows, np.ones(len(rows))])
+    chances = sigmoid(x @ solution)
+    curvature = (x.T * (_balance(targets) * chances * (1 - chances))) @ x
+    curvature[:-1, :-1] += PENALTY * np.eye(rows.shape[1])
+    steps: Array = np.linalg.inv(np.linalg.cholesky(curvature)).T
+    return steps
+
+
+def _fit(rows: Array, targets: Array, near: tuple[Array, Array] | None = None) -> Array:
+    """Weights and bias of logistic regression, both classes weighing the same."""
+    return _minimize(rows, targets, _balance(targets), PENALTY, near)
+
+
+def _balance(targets: Array) -> Array:
+    """How much each text weighs."""
     share = float(targets.mean())
-    weigh = np.where(targets == 1, 0.5 / share, 0.5 / (1 - share))
-    solution = _minimize(rows, targets, weigh, penalty=1.0)
-    return solution[:-1], float(solution[-1])
+    return np.where(targets == 1, 0.5 / share, 0.5 / (1 - share))
 
 
 def calibrated(logits: Array, targets: Array) -> tuple[float, float]:
@@ -225,22 +274,36 @@ def calibrated(logits: Array, targets: Array) -> tuple[float, float]:
     return max(0.0, float(solution[0])), float(solution[1])
 
 
-def _minimize(rows: Array, targets: Array, weigh: Array, penalty: float) -> Array:
-    """The weights and, last, the bias that minimize the penalized logistic loss."""
+def _minimize(
+    rows: Array,
+    targets: Array,
+    weigh: Array,
+    penalty: float,
+    near: tuple[Array, Array] | None = None,
+) -> Array:
+    """The weights and, last, the bias that minimize the penalized logistic loss.
+
+    `near` is where to look first, and the steps from there, a column each.
+    """
     x, y, w = (torch.from_numpy(np.ascontiguousarray(each)) for each in (rows, targets, weigh))
-    solution = torch.zeros(rows.shape[1] + 1, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([solution], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+    steps = torch.zeros(rows.shape[1] + 1, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([steps], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+    start, basis = map(torch.from_numpy, near) if near is not None else (None, None)
+
+    def solution() -> torch.Tensor:
+        return steps if start is None or basis is None else start + basis @ steps
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        logits = x @ solution[:-1] + solution[-1]
+        found = solution()
+        logits = x @ found[:-1] + found[-1]
         losses = w * (torch.nn.functional.softplus(logits) - y * logits)
-        total = losses.sum() + 0.5 * penalty * solution[:-1].square().sum()
+        total = losses.sum() + 0.5 * penalty * found[:-1].square().sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    found: Array = solution.detach().numpy()
+    found: Array = solution().detach().numpy()
     return found
 
 

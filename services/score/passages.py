@@ -20,9 +20,9 @@ from rapidfuzz import fuzz
 
 from callscope.pipeline import Progress
 from callscope.rubric import Element
+from callscope.tokens import tokens
 from callscope.types import Role, Span, Word
 from services.score.encoder import Encoder
-from services.score.features import tokens
 from services.score.mentions import mentions
 from services.score.misheard import Heard, heard, restored, wrong_share
 from services.score.odds import log_odds, logistic, moved

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import lru_cache
 
+from callscope.tokens import tokens
 from callscope.types import Utterance, Word
 from services.score import lexicon, names
-from services.score.features import tokens
 from services.score.reading import Finding, Reading
 from services.score.sentences import split
 

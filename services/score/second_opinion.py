@@ -19,7 +19,16 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from callscope.errors import Unavailable
 from callscope.rubric import Behavior, Rubric
-from callscope.types import BehaviorScore, ModelInfo, Outcome, Review, Role, Scorecard, Utterance
+from callscope.types import (
+    BehaviorScore,
+    ModelInfo,
+    Outcome,
+    Review,
+    Role,
+    Scorecard,
+    Timing,
+    Utterance,
+)
 from services.score.windows import describe
 
 __all__ = ["OPINIONS", "ChatJudge", "Judge", "compared"]
@@ -54,7 +63,7 @@ class Judge(Protocol):
         ...
 
     def outcomes(
-        self, behaviors: Sequence[Behavior], utterances: Sequence[Utterance]
+        self, behaviors: Sequence[Behavior], utterances: Sequence[Utterance], timing: Timing
     ) -> Mapping[str, Outcome]:
         """The outcome of each behavior, by id.
 
@@ -65,7 +74,11 @@ class Judge(Protocol):
 
 
 def compared(
-    card: Scorecard, rubric: Rubric, utterances: Sequence[Utterance], judge: Judge
+    card: Scorecard,
+    rubric: Rubric,
+    utterances: Sequence[Utterance],
+    timing: Timing,
+    judge: Judge,
 ) -> Scorecard:
     """The scorecard, sent to review where the second judge comes to other outcomes."""
     judged = [
@@ -76,7 +89,7 @@ def compared(
     if not judged:
         return card
     try:
-        opinions = judge.outcomes([rule for rule, _ in judged], utterances)
+        opinions = judge.outcomes([rule for rule, _ in judged], utterances, timing)
     except Unavailable as error:
         logger.warning("no second opinion: %s", error.message)
         OPINIONS.labels("failed").inc(len(judged))
@@ -153,7 +166,7 @@ class ChatJudge:
         return ModelInfo("second_opinion", self._name, digest)
 
     def outcomes(
-        self, behaviors: Sequence[Behavior], utterances: Sequence[Utterance]
+        self, behaviors: Sequence[Behavior], utterances: Sequence[Utterance], timing: Timing
     ) -> Mapping[str, Outcome]:
         """Ask for all behaviors at once.
 
@@ -168,7 +181,7 @@ class ChatJudge:
             "response_format": {"type": "json_object"},
             "messages": [
                 {"role": "system", "content": PROMPT},
-                {"role": "user", "content": _question(behaviors, utterances)},
+                {"role": "user", "content": _question(behaviors, utterances, timing)},
             ],
         }
         content = self._ask(body)
@@ -176,8 +189,9 @@ class ChatJudge:
             completion = _COMPLETION.validate_json(content)
             opinions = _ANSWER.validate_json(completion.choices[0].message.content).outcomes
             return {behavior.id: opinions[behavior.id] for behavior in behaviors}
-        except (ValidationError, IndexError) as error:
-            raise Unavailable(f"the second judge's answer cannot be read: {error}") from None
+        except (ValidationError, IndexError):
+            # Pydantic's message quotes the answer, which may quote the call: it would be logged.
+            raise Unavailable("the second judge's answer is not in the form asked for") from None
         except KeyError as error:
             raise Unavailable(f"the second judge says nothing about {error}") from None
 
@@ -199,14 +213,21 @@ class ChatJudge:
             raise Unavailable(f"the second judge does not answer: {error}") from None
 
 
-def _question(behaviors: Sequence[Behavior], utterances: Sequence[Utterance]) -> str:
+def _question(
+    behaviors: Sequence[Behavior], utterances: Sequence[Utterance], timing: Timing
+) -> str:
     asked = [
-        {"id": each.id, "question": each.question, "window": describe(each.window)}
+        {"id": each.id, "question": each.question, "window": describe(each.window, timing)}
         for each in behaviors
     ]
     said = [
-        f"[{each.start:.0f} s] {each.role}: {each.text}"
+        f"{_stamp(each, timing)}{each.role}: {each.text}"
         for each in utterances
         if each.role in (Role.AGENT, Role.CUSTOMER) and not each.backchannel
     ]
     return json.dumps({"behaviors": asked, "call": said}, ensure_ascii=False)
+
+
+def _stamp(utterance: Utterance, timing: Timing) -> str:
+    """When it was said; nothing where that is not known, as the reading clock tells no times."""
+    return "" if timing is Timing.NONE else f"[{utterance.start:.0f} s] "

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
+from callscope.tokens import tokens
 from callscope.types import Role
 from services.score import lexicon
-from services.score.features import content_words, tokens
+from services.score.features import content_words
 from services.score.sentences import Sentence
 
 __all__ = ["said_again", "taken_up"]

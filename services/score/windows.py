@@ -34,7 +34,7 @@ def resolve(window: Window, reading: Reading, heard: Mapping[str, Heard]) -> Spa
     return Span(0.0, end)
 
 
-def describe(window: Window, timing: Timing = Timing.WORDS) -> str:
+def describe(window: Window, timing: Timing) -> str:
     """The window in words, as the beginning of a sentence."""
     if window.first_seconds is not None:
         return f"In the first {_length(window.first_seconds, timing)}"

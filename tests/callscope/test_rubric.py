@@ -184,6 +184,26 @@ def test_three_rubrics_ship() -> None:
             ("title: Small", "title: Small\nthresholds: {partial: 80}"),
             "line 4: thresholds: partial",
         ),
+        (
+            ("[this call is recorded]", "[this call is recorded, 通话会被录音]"),
+            "line 30: disclosures[0].elements[0].wordings[1]: has no word of the letters a-z",
+        ),
+        (
+            ("[this call is recorded]", "[this call is recorded]\n        unlike: [--]"),
+            "line 31: disclosures[0].elements[0].unlike[0]: has no word of the letters a-z",
+        ),
+        (
+            ("[this call is recorded]", "[this call is recorded]\n        mentions: [запись|录音]"),
+            "line 31: disclosures[0].elements[0].mentions[0]: has no word of the letters a-z",
+        ),
+        (
+            ("title: Recording", "title: Recording\n    script: 通话会被录音。"),
+            "line 26: disclosures[0].script: has no word of the letters a-z",
+        ),
+        (
+            ("words: [card number]", "words: [карта]"),
+            "line 22: events[0].words[0]: has no word of the letters a-z",
+        ),
     ],
 )
 def test_each_problem_is_reported_at_its_line(change: tuple[str, str], expected: str) -> None:
@@ -288,8 +308,18 @@ def test_own_acts_can_stand_in_a_file_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (("one not", "one is"), "own_acts[0]: 'one is' is both for and against"),
-        (("id: callback", "id: apology"), "own_acts[0].id: apology is the name of a shipped act"),
+        (("one not", "one is"), "own_acts[0].against[0]: 'one is' is both for and against"),
+        (("one not", "One is!"), "own_acts[0].against[0]: 'One is!' is both for and against"),
+        (("five is", "one is"), "own_acts[0].for[4]: 'one is' is there already"),
+        (("five not", "Four not."), "own_acts[0].against[4]: 'Four not.' is there already"),
+        (("one not", "不是"), "own_acts[0].against[0]: has no word of the letters a-z"),
+        *(
+            (
+                ("id: callback", f"id: {name}"),
+                f"own_acts[0].id: {name} is the name of a shipped act",
+            )
+            for name in ("apology", "emotion", "recording_notice")
+        ),
         (
             ("two is, three is, four is, ", ""),
             "own_acts[0].for: should be a list with at least 5 items",

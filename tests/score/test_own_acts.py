@@ -1,8 +1,11 @@
 """Acts that a rubric's author teaches: learned the same each time, honest about how little."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
+import numpy as np
 import pytest
 
 from callscope.acts import AgentAct
@@ -10,6 +13,7 @@ from callscope.errors import InvalidRubric
 from callscope.pipeline import RubricSource
 from callscope.rubric import OwnAct
 from callscope.types import ModelInfo
+from services.score import own_acts
 from services.score.encoder import Encoder
 from services.score.engine import ScoreEngine
 from services.score.own_acts import OwnActs, OwnHead, key, learn
@@ -97,6 +101,18 @@ def test_the_same_sentences_in_any_order_give_the_same_head(
     assert key(CALLBACK, "encoder") != key(CALLBACK, "another")
 
 
+def test_heads_that_lack_a_fold_are_those_learned_from_nothing() -> None:
+    random = np.random.default_rng(0)
+    rows, targets = random.normal(size=(40, 90)), np.tile([1.0, 1.0, 0.0, 0.0], 10)
+    rows[targets == 1, :3] += 1
+    groups = np.repeat(np.arange(20), 2)
+    found = own_acts._held_out(rows, targets, groups, own_acts._fit(rows, targets))
+    for group in range(20):
+        out = groups == group
+        solution = own_acts._fit(rows[~out], targets[~out])
+        assert found[out] == pytest.approx(rows[out] @ solution[:-1] + solution[-1], abs=1e-3)
+
+
 def test_it_knows_how_little_it_has_seen(head: OwnHead) -> None:
     assert (head.trial.positives, head.trial.negatives, head.on_trial) == (10, 10, True)
 
@@ -136,6 +152,52 @@ def test_a_stored_head_is_the_learned_one(encoder: Encoder, tmp_path: Path) -> N
     assert (stored.digest, stored.bias, stored.trial) == (
         *(learned.digest, learned.bias, learned.trial),
     )
+
+
+def test_a_known_act_does_not_wait_for_one_that_is_learned(
+    encoder: Encoder, head: OwnHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = OwnActs(encoder, "encoder")
+    heads.of([CALLBACK])
+    begun, free = Event(), Event()
+    learned: list[str] = []
+
+    def slow(act: OwnAct, _: Encoder, digest: str) -> OwnHead:
+        learned.append(act.id)
+        begun.set()
+        assert free.wait(60)
+        return replace(head, act=act.id, digest=digest)
+
+    monkeypatch.setattr(own_acts, "learn", slow)
+    other = replace(CALLBACK, id="other")
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(heads.of, [other]) for _ in range(2)]
+        try:
+            assert begun.wait(60)
+            (known,) = pool.submit(heads.of, [CALLBACK]).result(timeout=60)
+        finally:
+            free.set()
+    assert known.act == "callback_offer"
+    first, second = (each.result() for each in waiting)
+    assert first[0] is second[0]
+    assert learned == ["other"]
+
+
+def test_the_latest_heads_are_kept(
+    encoder: Encoder, head: OwnHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[str] = []
+
+    def noted(act: OwnAct, _: Encoder, digest: str) -> OwnHead:
+        learned.append(act.id)
+        return replace(head, act=act.id, digest=digest)
+
+    monkeypatch.setattr(own_acts, "learn", noted)
+    monkeypatch.setattr(own_acts, "KEPT", 2)
+    heads = OwnActs(encoder, "encoder")
+    for name in ("a", "b", "a", "c", "a", "b"):
+        heads.of([replace(CALLBACK, id=name)])
+    assert learned == ["a", "b", "c", "b"]
 
 
 def test_a_damaged_file_says_what_to_do(encoder: Encoder, tmp_path: Path) -> None:

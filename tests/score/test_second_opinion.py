@@ -11,7 +11,7 @@ import pytest
 
 from callscope.errors import InvalidSetting, Unavailable
 from callscope.pipeline import RubricSource
-from callscope.types import Outcome, Scorecard
+from callscope.types import Outcome, Scorecard, Timing
 from services.score import second_opinion
 from services.score.engine import ScoreEngine
 from services.score.library import RubricLibrary
@@ -84,7 +84,10 @@ def card(engine: ScoreEngine) -> Scorecard:
 
 
 def saying(outcomes: dict[str, str]) -> Reply:
-    content = json.dumps({"outcomes": outcomes})
+    return answering(json.dumps({"outcomes": outcomes}))
+
+
+def answering(content: str) -> Reply:
     answer = {"id": "x", "choices": [{"index": 0, "message": {"content": content}}]}
     return lambda _: (200, json.dumps(answer).encode())
 
@@ -102,7 +105,7 @@ def test_one_who_agrees_changes_nothing_but_the_provenance(
 ) -> None:
     endpoint.reply = saying(same_as(card))
     before = counted("agrees")
-    with_both = compared(card, RUBRIC, conversation(CALL), judge)
+    with_both = compared(card, RUBRIC, conversation(CALL), Timing.WORDS, judge)
     assert (with_both.behaviors, with_both.review) == (card.behaviors, card.review)
     assert [model.name for model in with_both.models][-1] == "local-8b"
     assert counted("agrees") == before + len(JUDGED)
@@ -115,7 +118,7 @@ def test_one_who_disagrees_sends_the_call_to_review(
     assert same_as(card)["empathy_opening"] == "delivered"
     endpoint.reply = saying(theirs)
     before = counted("disagrees")
-    with_both = compared(card, RUBRIC, conversation(CALL), judge)
+    with_both = compared(card, RUBRIC, conversation(CALL), Timing.WORDS, judge)
     reason = "Empathy in the opening: delivered, but the second judge says missed."
     assert with_both.review.needed
     assert with_both.review.reasons == (*card.review.reasons, reason)
@@ -127,13 +130,25 @@ def test_it_is_asked_once_for_what_was_said_by_people(
     endpoint: Endpoint, judge: ChatJudge, card: Scorecard
 ) -> None:
     endpoint.reply = saying(same_as(card))
-    compared(card, RUBRIC, conversation([("ivr", "Press one."), *CALL]), judge)
+    compared(card, RUBRIC, conversation([("ivr", "Press one."), *CALL]), Timing.WORDS, judge)
     (body,) = endpoint.asked
     assert (body["model"], body["temperature"]) == ("local-8b", 0)
     assert endpoint.keys == ["Bearer secret"]
     question = json.loads(body["messages"][1]["content"])
     assert {each["id"] for each in question["behaviors"]} == JUDGED
     assert len(question["call"]) == len(CALL)
+    assert question["call"][0] == f"[2 s] agent: {CALL[0][1]}"
+
+
+def test_a_text_without_times_is_sent_without_any(
+    endpoint: Endpoint, judge: ChatJudge, card: Scorecard
+) -> None:
+    endpoint.reply = saying(same_as(card))
+    compared(card, RUBRIC, conversation(CALL), Timing.NONE, judge)
+    question = json.loads(endpoint.asked[0]["messages"][1]["content"])
+    assert question["call"] == [f"{role}: {text}" for role, text in CALL]
+    opening = next(each for each in question["behaviors"] if each["id"] == "empathy_opening")
+    assert opening["window"] == "In the first 75 words"
 
 
 @pytest.mark.parametrize(
@@ -157,16 +172,40 @@ def test_an_answer_that_cannot_be_used_sends_the_call_to_review(
 ) -> None:
     endpoint.reply = lambda _: reply
     before = counted("failed")
-    with_both = compared(card, RUBRIC, conversation(CALL), judge)
+    with_both = compared(card, RUBRIC, conversation(CALL), Timing.WORDS, judge)
     assert with_both.review.reasons[-1] == "The second judge gave no opinion."
     assert counted("failed") == before + len(JUDGED)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Customer said: my card number is 4111",
+        '{"outcomes": {"empathy_opening": "my card number is 4111"}}',
+        '{"outcomes": {"my card number is 4111": "bad"}}',
+    ],
+    ids=["prose", "outcome", "behavior"],
+)
+def test_what_it_says_reaches_no_log(
+    endpoint: Endpoint,
+    judge: ChatJudge,
+    card: Scorecard,
+    caplog: pytest.LogCaptureFixture,
+    content: str,
+) -> None:
+    endpoint.reply = answering(content)
+    compared(card, RUBRIC, conversation(CALL), Timing.WORDS, judge)
+    assert "the second judge's answer is not in the form asked for" in caplog.text
+    assert "card number" not in caplog.text
 
 
 def test_nobody_listening_is_no_failure_of_the_call(card: Scorecard) -> None:
     nobody = ChatJudge("http://127.0.0.1:9/v1", "local-8b", timeout=1)
     with pytest.raises(Unavailable, match="does not answer"):
-        nobody.outcomes(RUBRIC.behaviors, conversation(CALL))
-    assert compared(card, RUBRIC, conversation(CALL), nobody).behaviors == card.behaviors
+        nobody.outcomes(RUBRIC.behaviors, conversation(CALL), Timing.WORDS)
+    assert (
+        compared(card, RUBRIC, conversation(CALL), Timing.WORDS, nobody).behaviors == card.behaviors
+    )
     nobody.close()
 
 
@@ -175,7 +214,7 @@ def test_a_call_that_cannot_be_judged_is_sent_nowhere(
 ) -> None:
     silent = engine.score((), talk(), GENERAL, lambda _: None)
     assert {each.outcome for each in silent.behaviors} == {Outcome.NOT_ASSESSABLE}
-    assert compared(silent, RUBRIC, (), judge) == silent
+    assert compared(silent, RUBRIC, (), Timing.WORDS, judge) == silent
     assert endpoint.asked == []
 
 
