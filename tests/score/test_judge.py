@@ -312,5 +312,15 @@ def test_the_last_seconds_count_back_from_the_end() -> None:
     assert judged({0: {"understanding": 0.9}}, closing, lines).outcome is Outcome.MISSED
 
 
+@pytest.mark.parametrize("window", [Window(), Window(last_seconds=60), Window(last_share=0.9)])
+def test_a_last_message_without_length_is_inside_the_window(window: Window) -> None:
+    """As chats send it, which stamp a message with one moment."""
+    *before, last = conversation((*CALL, ("agent", "Goodbye.")))
+    moment = replace(last, end=last.start, words=(replace(last.words[0], end=last.start),))
+    read = reading([*before, moment], {4: {"understanding": 0.9}})
+    whole = replace(EMPATHY, window=window, opportunity=None)
+    assert judge(whole, case(read)).outcome is Outcome.DELIVERED
+
+
 def _sentences(lines: tuple[Line, ...]) -> tuple[Sentence, ...]:
     return split(conversation(lines))
