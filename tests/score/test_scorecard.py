@@ -39,9 +39,9 @@ def told(status: str, confidence: float) -> DisclosureResult:
     )
 
 
-def judged(*results: DisclosureResult) -> BehaviorScore:
-    asked = replace(GENERAL, disclosures=GENERAL.disclosures[: len(results)])
-    card = assemble(asked, CASE, results, ())
+def judged(*results: DisclosureResult, case: Case = CASE) -> BehaviorScore:
+    asked = tuple(replace(each, required_when=()) for each in GENERAL.disclosures[: len(results)])
+    card = assemble(replace(GENERAL, disclosures=asked), case, results, ())
     return next(each for each in card.behaviors if each.behavior == "disclosure_delivery")
 
 
@@ -60,3 +60,11 @@ def test_where_one_step_would_change_the_outcome_doubt_counts() -> None:
     score = judged(told("delivered", 0.9), told("partial", 0.6))
     assert score.outcome is Outcome.DELIVERED
     assert score.confidence < 0.85
+
+
+def test_three_of_three_are_all_of_them() -> None:
+    """The shares, rounded one by one, add up to 99.99."""
+    strict = replace(CASE, thresholds=Thresholds(delivered=100))
+    score = judged(*[told("delivered", 0.95)] * 3, case=strict)
+    assert (score.outcome, score.score) == (Outcome.DELIVERED, 100)
+    assert score.confidence == pytest.approx(0.95**3, abs=1e-4)
