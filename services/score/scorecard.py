@@ -181,5 +181,6 @@ def review(
     for title, verdict, confidence in judged:
         if confidence < line:
             words = verdict.replace("_", " ")
-            sure = floor(100 * confidence)  # rounded, it could be the line itself
+            # Rounded, it could be the line itself; but 100 * 0.29 is 28.999...
+            sure = floor(round(100 * confidence, 2))
             yield f"{title}: {words} is only {sure}% sure, below {line:.0%}."

@@ -6,7 +6,13 @@ import pytest
 
 from callscope import rubric
 from callscope.rubric import Thresholds
-from callscope.types import BehaviorScore, DisclosureResult, DisclosureStatus, Outcome
+from callscope.types import (
+    BehaviorScore,
+    DisclosureResult,
+    DisclosureStatus,
+    Outcome,
+    Scorecard,
+)
 from services.score.judge import Case
 from services.score.library import SHIPPED
 from services.score.scorecard import assemble
@@ -39,10 +45,14 @@ def told(status: str, confidence: float) -> DisclosureResult:
     )
 
 
-def judged(*results: DisclosureResult, case: Case = CASE) -> BehaviorScore:
+def card(*results: DisclosureResult, case: Case = CASE) -> Scorecard:
     asked = tuple(replace(each, required_when=()) for each in GENERAL.disclosures[: len(results)])
-    card = assemble(replace(GENERAL, disclosures=asked), case, results, ())
-    return next(each for each in card.behaviors if each.behavior == "disclosure_delivery")
+    return assemble(replace(GENERAL, disclosures=asked), case, results, ())
+
+
+def judged(*results: DisclosureResult, case: Case = CASE) -> BehaviorScore:
+    behaviors = card(*results, case=case).behaviors
+    return next(each for each in behaviors if each.behavior == "disclosure_delivery")
 
 
 def test_one_disclosure_is_as_sure_as_its_status() -> None:
@@ -68,3 +78,12 @@ def test_three_of_three_are_all_of_them() -> None:
     score = judged(*[told("delivered", 0.95)] * 3, case=strict)
     assert (score.outcome, score.score) == (Outcome.DELIVERED, 100)
     assert score.confidence == pytest.approx(0.95**3, abs=1e-4)
+
+
+def test_reviews_tell_how_sure_a_status_is_in_whole_percent() -> None:
+    """Rounded down: 100 * 0.29 is 28.999..., and 49.99% is not the 50% of the line."""
+    reasons = card(told("delivered", 0.29), told("delivered", 0.4999)).review.reasons
+    assert reasons == (
+        "Call recording notice: delivered is only 29% sure, below 50%.",
+        "Call recording notice: delivered is only 49% sure, below 50%.",
+    )
