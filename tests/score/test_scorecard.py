@@ -45,13 +45,22 @@ def told(status: str, confidence: float) -> DisclosureResult:
     )
 
 
-def card(*results: DisclosureResult, case: Case = CASE) -> Scorecard:
-    asked = tuple(replace(each, required_when=()) for each in GENERAL.disclosures[: len(results)])
+def card(
+    *results: DisclosureResult, case: Case = CASE, required_when: tuple[str, ...] = ()
+) -> Scorecard:
+    """The scorecard of results; the last is of a disclosure that is `required_when`."""
+    *others, last = GENERAL.disclosures[: len(results)]
+    asked = (
+        *(replace(each, required_when=()) for each in others),
+        replace(last, required_when=required_when),
+    )
     return assemble(replace(GENERAL, disclosures=asked), case, results, ())
 
 
-def judged(*results: DisclosureResult, case: Case = CASE) -> BehaviorScore:
-    behaviors = card(*results, case=case).behaviors
+def judged(
+    *results: DisclosureResult, case: Case = CASE, required_when: tuple[str, ...] = ()
+) -> BehaviorScore:
+    behaviors = card(*results, case=case, required_when=required_when).behaviors
     return next(each for each in behaviors if each.behavior == "disclosure_delivery")
 
 
@@ -87,3 +96,11 @@ def test_reviews_tell_how_sure_a_status_is_in_whole_percent() -> None:
         "Call recording notice: delivered is only 29% sure, below 50%.",
         "Call recording notice: delivered is only 49% sure, below 50%.",
     )
+
+
+def test_what_nothing_called_for_makes_up_for_nothing() -> None:
+    score = judged(told("missing", 0.9), told("delivered", 0.9), required_when=("account",))
+    assert (score.outcome, score.score) == (Outcome.MISSED, 0)
+    assert score.explanation.startswith("0 of 1 required disclosure given in full")
+    alone = judged(told("delivered", 0.6), required_when=("account",))
+    assert (alone.outcome, alone.score) == (Outcome.NO_OPPORTUNITY, None)
