@@ -22,7 +22,7 @@ from services.score.events import Heard
 from services.score.judge import CALLED, Case, judge
 from services.score.odds import moved
 from services.score.points import calibrated
-from services.score.reading import Reading
+from services.score.reading import Finding, Reading
 from services.score.sentences import Sentence, split
 from tests.score.conversations import Line, conversation, reading, talk
 
@@ -121,6 +121,22 @@ def test_an_opportunity_that_was_answered_is_not_quoted_as_missed() -> None:
     assert score.outcome is Outcome.PARTIAL
     missed = [e for e in score.evidence if e.polarity is Polarity.MISSED_OPPORTUNITY]
     assert [each.quote for each in missed] == ["My phone is broken."]
+
+
+def test_replies_are_found_without_comparing_every_two_sentences(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = []
+    equal = Finding.__eq__
+
+    def counted(self: Finding, other: object) -> bool:
+        compared.append(self)
+        return equal(self, other)
+
+    monkeypatch.setattr(Finding, "__eq__", counted)
+    problems = {place: {"problem": 0.9} for place in range(200)}
+    assert judged(problems, replace(EMPATHY, window=Window()), CALL * 50).outcome is Outcome.MISSED
+    assert len(compared) <= 200
 
 
 def test_an_answer_after_the_window_is_none() -> None:
