@@ -5,7 +5,7 @@ turns the text into frozen values and reports every problem at once, each with i
 digest covers the canonical content, so comments, key order and spelled-out defaults leave it
 unchanged, and two records with the same digest were judged by the same rules.
 
-What the fields mean for the score is in `services/score/README.md`.
+What the fields mean for the score is in `docs/rubrics.md`.
 """
 
 import hashlib
@@ -293,7 +293,7 @@ class Disclosure:
 
 @dataclass(frozen=True, slots=True)
 class OwnAct:
-    """An act of the agent that the rubric's author teaches by sentences, ten or more of each kind.
+    """An act of the agent that the rubric's author teaches by sentences, five or more of each kind.
 
     `positive` (in YAML `for`) are sentences that are the act; `negative` (`against`) are sentences
     that come near without being it.
