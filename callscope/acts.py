@@ -56,8 +56,8 @@ class CustomerAct(StrEnum):
 class Cue(StrEnum):
     """What a disclosure is made of, or hangs on, as it is told in any words.
 
-    An element of a rubric may name one, an event any number. All are an agent's; customers tell of
-    the last three as well.
+    Elements and events of a rubric may name any number. All are an agent's; customers tell of the
+    last three as well.
     """
 
     RECORDING_NOTICE = "recording_notice"  # the call is recorded or monitored

@@ -5,7 +5,7 @@ turns the text into frozen values and reports every problem at once, each with i
 digest covers the canonical content, so comments, key order and spelled-out defaults leave it
 unchanged, and two records with the same digest were judged by the same rules.
 
-What the fields mean for the score is in `services/score/README.md`.
+What the fields mean for the score is in `docs/rubrics.md`.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
@@ -292,7 +293,7 @@ class Disclosure:
 
 @dataclass(frozen=True, slots=True)
 class OwnAct:
-    """An act of the agent that the rubric's author teaches by sentences, ten or more of each kind.
+    """An act of the agent that the rubric's author teaches by sentences, five or more of each kind.
 
     `positive` (in YAML `for`) are sentences that are the act; `negative` (`against`) are sentences
     that come near without being it.
@@ -439,18 +440,19 @@ _SAYINGS = {
 
 
 def _suggestion(path: Path) -> str:
-    known = {name for kind in _KINDS for name in kind.__dataclass_fields__}
-    close = get_close_matches(str(path[-1]), sorted(known), n=1)
+    close = get_close_matches(str(path[-1]), _field_names(), n=1)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+@cache
+def _field_names() -> list[str]:
+    """Of everything that a rubric holds, as YAML calls them."""
+    schema = _ADAPTER.json_schema()
+    kinds = [schema, *schema["$defs"].values()]
+    return sorted({name for kind in kinds for name in kind.get("properties", ())})
 
 
 def _at(data: Any, path: Path) -> object:
     for part in path:
         data = data[part]
     return data
-
-
-_KINDS = (
-    *(Rubric, Behavior, Disclosure, Element, Event, Window),
-    *(Opportunity, ActPoints, MetricPoints, Penalty, Deadline, Thresholds, OwnAct),
-)

@@ -73,12 +73,18 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def of_file(finder: ActFinder, path: Path, held_out: bool = False) -> Figures:
-    """The metrics of a file of utterances, or of a file in the corpus's format."""
+    """The metrics of a file of utterances, or of a file in the corpus's format.
+
+    Raises:
+        ValueError: nothing was left out, as of calls.
+    """
     if path.suffix == ".txt":
         items = [*corpus.parse(path.read_text(encoding="utf-8"), path.stem)]
-        return of_items(
-            finder, [i for i in items if not held_out or corpus.part_of(i) is Part.TEST]
-        )
+        if held_out:
+            items = [each for each in items if corpus.part_of(each) is Part.TEST]
+            if not items:
+                raise ValueError("training left none of it out: measure it on another file")
+        return of_items(finder, items)
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     return {"items": len(rows)} | _both_ways(lambda change: _columns(finder, rows, change))

@@ -82,7 +82,6 @@ def run(
         "network": network.state_dict(),
         "optimizer": optimizer.state_dict(),
         "step": step,
-        "steps": len(plan),
     }
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     torch.save(state, checkpoint)

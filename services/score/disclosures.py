@@ -17,7 +17,7 @@ from callscope.types import (
     Timing,
 )
 from services.score.delivery import Delivery, Setting, delivery
-from services.score.events import Hearing
+from services.score.events import Hearing, called_for
 from services.score.evidence import clock, in_order, listed, quote, quote_words
 from services.score.passages import CLEAR, GIVEN, Passage, PassageFinder, Wanted, likelihood
 from services.score.points import DISCLOSURES, calibrated
@@ -68,7 +68,7 @@ def check_disclosures(
     agent_start = finder.reading.agent_start
     if agent_start is None:
         return tuple(_unheard(disclosure) for disclosure in disclosures)
-    required = [all(e in hearing.heard for e in each.required_when) for each in disclosures]
+    required = [called_for(each, hearing.heard) for each in disclosures]
     called = [math.prod(hearing.chances[e] for e in each.required_when) for each in disclosures]
     said = _said(disclosures, required, finder, progress)
     checks = [_Check(*each) for each in zip(disclosures, said, required, called, strict=True)]

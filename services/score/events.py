@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from callscope.rubric import Event, Rubric
+from callscope.rubric import Disclosure, Event, Rubric
 from callscope.tokens import tokens
 from callscope.types import Role, Word
 from services.score import lexicon
@@ -23,7 +23,7 @@ from services.score.reading import Finding, Reading
 from services.score.vocabulary import Vocabulary
 from services.score.wordings import Wordings
 
-__all__ = ["SAME_MEANING", "Heard", "Hearing", "hear"]
+__all__ = ["SAME_MEANING", "Heard", "Hearing", "called_for", "hear"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -95,6 +95,11 @@ class Hearing:
         told = self.told.get(event, ())
         likeliest = _likeliest(each for each in told if each.precedes(seconds))
         return likeliest[0] if _together(likeliest) >= PASSED else None
+
+
+def called_for(disclosure: Disclosure, heard: Mapping[str, Heard]) -> bool:
+    """Whether all the events that require the disclosure were heard."""
+    return all(event in heard for event in disclosure.required_when)
 
 
 def hear(rubric: Rubric, reading: Reading, wordings: Wordings, encoder: Encoder) -> Hearing:

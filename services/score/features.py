@@ -20,6 +20,7 @@ from services.score import lexicon
 __all__ = [
     "HAND_FEATURES",
     "NO_CONTEXT",
+    "STEM",
     "Context",
     "content_words",
     "hand_features",
@@ -28,6 +29,8 @@ __all__ = [
     "ngrams",
     "places",
 ]
+
+STEM = 5  # letters of a word in which its inflections meet
 
 Floats = npt.NDArray[np.float32]
 
@@ -87,19 +90,26 @@ def gram_sums(
     return sums
 
 
-def content_words(words: Sequence[str]) -> set[str]:
-    """The words that carry meaning, cut to five letters so that inflections meet."""
-    return {word[:5] for word in words if word not in lexicon.STOP}
+# A customer's turn comes before many sentences, and may be as long as the call.
+@lru_cache(maxsize=10_000)
+def content_words(text: str) -> frozenset[str]:
+    """The words that carry meaning, cut so that inflections meet."""
+    return frozenset(word[:STEM] for word in tokens(text) if word not in lexicon.STOP)
+
+
+@lru_cache(maxsize=10_000)
+def _feeling(text: str) -> float:
+    return min(sum(word in lexicon.FEELINGS for word in tokens(text)), 2) / 2
 
 
 def hand_features(text: str, context: Context) -> dict[str, float]:
     """The hand-made features of one sentence by name, each between 0 and about 1."""
-    words, before = tokens(text), tokens(context.customer)
+    words = tokens(text)
     return {
         **_form(words),
         **_signs(text, words),
-        **_tie(words, before),
-        "customer_feeling": min(sum(word in lexicon.FEELINGS for word in before), 2) / 2,
+        **_tie(text, context.customer),
+        "customer_feeling": _feeling(context.customer),
         "customer_similarity": context.similarity,
     }
 
@@ -132,7 +142,7 @@ def _signs(text: str, words: Sequence[str]) -> dict[str, float]:
         "tag": float(bool(lexicon.TAG.search(text.lower()))),
         "negation": min(sum(word in lexicon.NEGATIONS for word in words), 3) / 3,
         "but": float("but" in words),
-        "feeling": min(sum(word in lexicon.FEELINGS for word in words), 2) / 2,
+        "feeling": _feeling(text),
         "future": float(bool(lexicon.FUTURE.search(plain))),
         "sorry": float("sorry" in words or any(word.startswith("apolog") for word in words)),
         "procedural_sorry": float(bool(lexicon.PROCEDURAL_SORRY.search(plain))),
@@ -140,14 +150,14 @@ def _signs(text: str, words: Sequence[str]) -> dict[str, float]:
     }
 
 
-def _tie(words: Sequence[str], before: Sequence[str]) -> dict[str, float]:
+def _tie(text: str, before: str) -> dict[str, float]:
     """How much of it is what the customer just said."""
-    said = content_words(words)
+    said = content_words(text)
     shared = len(said & content_words(before))
     return {
         "overlap": shared / max(len(said), 1),
         "overlap_count": min(shared, 5) / 5,
-        "has_customer": float(bool(before)),
+        "has_customer": float(bool(tokens(before))),
     }
 
 

@@ -21,6 +21,7 @@ from services.score.points import (
     part_of,
 )
 from services.score.reading import FOUND, Exchange, Finding, Reading
+from services.score.sentences import Sentence
 from services.score.windows import resolve
 
 __all__ = ["Case", "judge", "unscored"]
@@ -146,25 +147,32 @@ def _look(behavior: Behavior, reading: Reading, span: Span) -> _Look:
         if _starts_in(each, around)
     ]
     openings = tuple(each for each, probability in heard if probability >= CALLED)
+    answered = _answered(behavior, exchanges, said)
     return _Look(
         behavior,
         said,
         told,
         left,
         openings,
-        tuple(each for each in openings if not _answered(each, behavior, exchanges, said)),
+        tuple(each for each in openings if each.sentence not in answered),
         moved(max((probability for _, probability in heard), default=0.0), CALLED),
         bool(late),
     )
 
 
 def _answered(
-    opening: Finding, behavior: Behavior, exchanges: Sequence[Exchange], said: Sequence[Finding]
-) -> bool:
-    """Whether the agent's next turn shows, in time, what one of the behavior's rules counts."""
-    reply: tuple[Finding, ...] = next((reply for asked, reply in exchanges if opening in asked), ())
-    heard = [each for each in reply if each in said]
-    return any(_best(each, rule)[1] >= FOUND for each in heard for rule in behavior.acts)
+    behavior: Behavior, exchanges: Sequence[Exchange], said: Sequence[Finding]
+) -> set[Sentence]:
+    """The customer's sentences after which the agent's next turn shows, in time, what counts."""
+    shown = {
+        each.sentence for each in said if any(_best(each, r)[1] >= FOUND for r in behavior.acts)
+    }
+    return {
+        each.sentence
+        for asked, reply in exchanges
+        if any(answer.sentence in shown for answer in reply)
+        for each in asked
+    }
 
 
 def _left(rule: AnswerPoints, exchanges: Sequence[Exchange]) -> Iterator[tuple[float, Finding]]:

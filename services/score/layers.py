@@ -132,10 +132,12 @@ class Layer(nn.Module):
 class _Quantized(nn.Module):
     """A linear layer in 8 bits, with a scale for each output and for each token.
 
-    Scales of tokens follow from the token alone (Yao et al., "ZeroQuant", NeurIPS 2022), so what is
-    computed of a text does not depend on the texts beside it. Sums of integers do not depend on
-    their order, so that every machine finds the same; where the processor has no instructions for
-    them, they are summed as fractions, which hold integers to 2^24 exactly, in more time.
+    Scales of tokens follow from the token alone (Yao et al., "ZeroQuant", NeurIPS 2022), not from
+    the texts beside it. These still move a vector, mostly by 1e-8, since attention sums fractions
+    in an order that depends on them; by up to .001 where that carries a number over to the next
+    step (in one of 25 texts). Sums of integers do not depend on their order, so that every machine
+    finds the same; where the processor has no instructions for them, they are summed as fractions,
+    which hold integers to 2^24 exactly, in more time.
     """
 
     def __init__(self, layer: nn.Linear) -> None:

@@ -82,12 +82,13 @@ def combine(parts: Iterable[Spread]) -> Spread:
             for more, likely in part.items():
                 both = probability * likely
                 if both > FAINT:
-                    sums[round(score + more, 2)] += both
+                    sums[round(score + more, 6)] += both
         spread = dict(sums)
     clipped: defaultdict[float, float] = defaultdict(float)
     kept = sum(spread.values())
     for score, probability in spread.items():
-        clipped[min(100.0, max(0.0, score))] += probability / kept
+        # Only the whole is rounded to what is told: three thirds are 100, not 99.99.
+        clipped[round(min(100.0, max(0.0, score)), 2)] += probability / kept
     return dict(clipped)
 
 

@@ -15,7 +15,7 @@ from services.score import lexicon, names, uptake
 from services.score.boundaries import Boundaries
 from services.score.encoder import Encoder
 from services.score.formulas import announces_recap, is_filler, is_hedged, is_stock_phrase, was_said
-from services.score.heads import Heads, Said, Speaker
+from services.score.heads import Customer, Heads, Said, Speaker
 from services.score.rereading import Lines
 from services.score.sentences import Sentence, runs, split
 
@@ -118,12 +118,16 @@ class Reader:
         texts += [" ".join(texts[i] for i in run) for run in joined]
         starts = [*range(len(sentences)), *(run.start for run in joined)]
         vectors, tuned = self._encoder.encode_both(texts, self._branch, progress)
+        customers, nobody = _customers(sentences, texts, vectors), ("", vectors[:0])
         found: dict[Speaker, Array] = {}
         for speaker, said in spoken.items():
             rows = [*said, *range(len(sentences), len(texts))] if speaker == "agent" else said
-            turns = [_turn_before(sentences, starts[i]) for i in rows]
-            before = [(" ".join(texts[i] for i in turn), vectors[turn]) for turn in turns]
-            heard = Said.after([texts[i] for i in rows], vectors[rows], tuned[rows], before)
+            heard = Said.after(
+                [texts[i] for i in rows],
+                vectors[rows],
+                tuned[rows],
+                [customers.get(starts[i], nobody) for i in rows],
+            )
             group = self._heads.groups[speaker]
             found[speaker] = np.zeros((len(texts), len(group.acts)))
             found[speaker][rows] = group.probabilities(heard)
@@ -215,18 +219,26 @@ def _shared(found: Array, joined: Sequence[range], cues: Sequence[int]) -> Array
     return shared
 
 
-def _turn_before(sentences: Sequence[Sentence], row: int) -> list[int]:
-    """The sentences of the customer's last turn before an agent's, mere courtesies left out."""
-    if sentences[row].role is not Role.AGENT:
-        return []
+def _customers(
+    sentences: Sequence[Sentence], texts: Sequence[str], vectors: Floats
+) -> dict[int, Customer]:
+    """By the agent's sentences, the customer's last turn before, mere courtesies left out.
+
+    One value for all the sentences that a turn comes before: it may be as long as the call.
+    """
+    before: dict[int, Customer] = {}
     said: list[int] = []
-    for before in range(row - 1, -1, -1):
-        sentence = sentences[before]
+    turn: Customer = "", vectors[:0]
+    for row, sentence in enumerate(sentences):
         if _headed(sentence, Role.CUSTOMER):
-            said.append(before)
-        elif said and _headed(sentence, Role.AGENT):
-            break
-    return [before for before in reversed(said) if _bluntly(sentences[before])]
+            said.append(row)
+        elif _headed(sentence, Role.AGENT):
+            if said:
+                kept = [each for each in said if _bluntly(sentences[each])]
+                turn = " ".join(texts[each] for each in kept), vectors[kept]
+                said = []
+            before[row] = turn
+    return before
 
 
 def _add_ruled(sentences: Sequence[Sentence], probabilities: list[dict[str, float]]) -> None:

@@ -16,6 +16,7 @@ from callscope.types import (
     Review,
     Scorecard,
 )
+from services.score.events import called_for
 from services.score.evidence import in_order, listed
 from services.score.explanation import points
 from services.score.judge import Case, judge, unscored
@@ -34,7 +35,7 @@ def assemble(
 ) -> Scorecard:
     """Judge every behavior and put the results together."""
     behaviors = tuple(
-        _by_disclosures(behavior, disclosures, case)
+        _by_disclosures(behavior, rubric.disclosures, disclosures, case)
         if behavior.detector == "disclosures"
         else judge(behavior, case)
         for behavior in rubric.behaviors
@@ -68,15 +69,23 @@ def _untimed(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
 
 
 def _by_disclosures(
-    behavior: Behavior, disclosures: Sequence[DisclosureResult], case: Case
+    behavior: Behavior,
+    rules: Sequence[Disclosure],
+    results: Sequence[DisclosureResult],
+    case: Case,
 ) -> BehaviorScore:
-    """The mean worth of the disclosures that were required."""
+    """The mean worth of the disclosures that were required.
+
+    What was said though nothing called for it is shown, and makes up for nothing that was.
+    """
     if case.reading.agent_start is None:
         return unscored(behavior, Outcome.NOT_ASSESSABLE, 1.0, "No agent was heard.")
-    required = [d for d in disclosures if d.status is not DisclosureStatus.NOT_REQUIRED]
+    judged = zip(rules, results, strict=True)
+    required = [result for rule, result in judged if called_for(rule, case.heard)]
     if not required:
         why = "Nothing in the call called for a disclosure."
-        confidence = min((each.confidence for each in disclosures), default=1.0)
+        unsaid = [each for each in results if each.status is DisclosureStatus.NOT_REQUIRED]
+        confidence = min((each.confidence for each in unsaid), default=1.0)
         return unscored(behavior, Outcome.NO_OPPORTUNITY, confidence, why)
     score = round(sum(map(_worth, required)) / len(required), 2)
     spread = combine(_spread(each, len(required)) for each in required)
@@ -181,5 +190,6 @@ def review(
     for title, verdict, confidence in judged:
         if confidence < line:
             words = verdict.replace("_", " ")
-            sure = floor(100 * confidence)  # rounded, it could be the line itself
+            # Rounded, it could be the line itself; but 100 * 0.29 is 28.999...
+            sure = floor(round(100 * confidence, 2))
             yield f"{title}: {words} is only {sure}% sure, below {line:.0%}."

@@ -132,9 +132,16 @@ def _source(message: pb.RubricSource) -> RubricSource:
 def _conversation(request: pb.ScoreRequest) -> tuple[tuple[Utterance, ...], Metrics]:
     try:
         utterances = tuple(from_proto(Utterance, each) for each in request.utterances)
-        return utterances, from_proto(Metrics, request.metrics)
+        metrics = from_proto(Metrics, request.metrics)
     except ValueError as error:
         raise InvalidInput(f"the conversation cannot be read: {error}") from None
+    for place, each in enumerate(utterances):
+        if each.index != place:
+            raise InvalidInput(
+                f"the conversation cannot be read: utterance {place} has the index {each.index}",
+                remedy="Number the utterances in their order, from 0.",
+            )
+    return utterances, metrics
 
 
 def _summary(rubric: Rubric) -> pb.RubricSummary:

@@ -12,7 +12,7 @@ from itertools import groupby, pairwise
 from callscope.tokens import tokens
 from callscope.types import Role
 from services.score import lexicon
-from services.score.features import content_words
+from services.score.features import STEM
 from services.score.sentences import Sentence
 
 __all__ = ["said_again", "taken_up"]
@@ -20,7 +20,7 @@ __all__ = ["said_again", "taken_up"]
 # How surely so many words in common are no chance: none, one, two, and more.
 SURE = (0.0, 0.45, 0.75, 0.95)
 SHORTEST = 3  # letters of a word that carries meaning
-EMPTY = lexicon.SMALL_TALK | {name.lower() for name in lexicon.ANYONE}
+EMPTY = lexicon.STOP | lexicon.SMALL_TALK | {name.lower() for name in lexicon.ANYONE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +80,5 @@ def _turns(sentences: Sequence[Sentence]) -> Iterator[_Turn]:
 
 
 def _words(text: str) -> Set[str]:
-    said = [word for word in tokens(text) if len(word) >= SHORTEST and not word.isdigit()]
-    return content_words([word for word in said if word not in EMPTY])
+    told = (word for word in tokens(text) if len(word) >= SHORTEST and not word.isdigit())
+    return frozenset(word[:STEM] for word in told if word not in EMPTY)

@@ -5,6 +5,7 @@ In a conversation without times, the seconds of a window are those of the readin
 """
 
 from collections.abc import Mapping
+from math import inf
 
 from callscope.conversation.lines import WORDS_PER_MINUTE
 from callscope.rubric import Window
@@ -16,22 +17,25 @@ __all__ = ["describe", "resolve"]
 
 
 def resolve(window: Window, reading: Reading, heard: Mapping[str, Heard]) -> Span | None:
-    """The span of `window` in this call; None where its event is not heard."""
+    """The span of `window` in this call; None where its event is not heard.
+
+    What runs to the end of the call has no end of its own: a chat's last message may begin there.
+    """
     end = reading.end
     if window.first_seconds is not None:
         start = reading.agent_start or 0.0
         return Span(start, start + window.first_seconds)
     if window.last_seconds is not None:
-        return Span(max(0.0, end - window.last_seconds), end)
+        return Span(max(0.0, end - window.last_seconds), inf)
     if window.last_share is not None:
         start = reading.agent_start or 0.0
-        return Span(end - window.last_share * (end - start), end)
+        return Span(end - window.last_share * (end - start), inf)
     if window.after is not None:
         event = heard.get(window.after)
         if event is None:
             return None
-        return Span(event.start, end if window.seconds is None else event.start + window.seconds)
-    return Span(0.0, end)
+        return Span(event.start, event.start + (inf if window.seconds is None else window.seconds))
+    return Span(0.0, inf)
 
 
 def describe(window: Window, timing: Timing) -> str:

@@ -211,6 +211,20 @@ def test_each_problem_is_reported_at_its_line(change: tuple[str, str], expected:
     assert problem.startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("field", "suggested"),
+    [
+        ("too", " (did you mean to?)"),
+        ("agianst", " (did you mean against?)"),
+        ("fore", " (did you mean for?)"),
+        ("positive", ""),  # what the code calls it
+    ],
+)
+def test_fields_are_suggested_as_yaml_calls_them(field: str, suggested: str) -> None:
+    (problem,) = said(SOUND + f"    {field}: 1\n")
+    assert problem.endswith(f": unknown field{suggested}")
+
+
 def test_all_problems_come_at_once_in_order_of_line() -> None:
     text = changed(
         ('version: "1"', "version: 1"),

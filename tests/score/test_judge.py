@@ -22,7 +22,7 @@ from services.score.events import Heard
 from services.score.judge import CALLED, Case, judge
 from services.score.odds import moved
 from services.score.points import calibrated
-from services.score.reading import Reading
+from services.score.reading import Finding, Reading
 from services.score.sentences import Sentence, split
 from tests.score.conversations import Line, conversation, reading, talk
 
@@ -121,6 +121,22 @@ def test_an_opportunity_that_was_answered_is_not_quoted_as_missed() -> None:
     assert score.outcome is Outcome.PARTIAL
     missed = [e for e in score.evidence if e.polarity is Polarity.MISSED_OPPORTUNITY]
     assert [each.quote for each in missed] == ["My phone is broken."]
+
+
+def test_replies_are_found_without_comparing_every_two_sentences(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = []
+    equal = Finding.__eq__
+
+    def counted(self: Finding, other: object) -> bool:
+        compared.append(self)
+        return equal(self, other)
+
+    monkeypatch.setattr(Finding, "__eq__", counted)
+    problems = {place: {"problem": 0.9} for place in range(200)}
+    assert judged(problems, replace(EMPATHY, window=Window()), CALL * 50).outcome is Outcome.MISSED
+    assert len(compared) <= 200
 
 
 def test_an_answer_after_the_window_is_none() -> None:
@@ -310,6 +326,16 @@ def test_the_last_seconds_count_back_from_the_end() -> None:
     lines = (*CALL, ("agent", "Goodbye then."))
     assert judged({4: {"understanding": 0.9}}, closing, lines).outcome is Outcome.DELIVERED
     assert judged({0: {"understanding": 0.9}}, closing, lines).outcome is Outcome.MISSED
+
+
+@pytest.mark.parametrize("window", [Window(), Window(last_seconds=60), Window(last_share=0.9)])
+def test_a_last_message_without_length_is_inside_the_window(window: Window) -> None:
+    """As chats send it, which stamp a message with one moment."""
+    *before, last = conversation((*CALL, ("agent", "Goodbye.")))
+    moment = replace(last, end=last.start, words=(replace(last.words[0], end=last.start),))
+    read = reading([*before, moment], {4: {"understanding": 0.9}})
+    whole = replace(EMPATHY, window=window, opportunity=None)
+    assert judge(whole, case(read)).outcome is Outcome.DELIVERED
 
 
 def _sentences(lines: tuple[Line, ...]) -> tuple[Sentence, ...]:

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from callscope.clients import RemoteScorer
-from callscope.errors import InvalidRubric, RubricNotFound
+from callscope.errors import InvalidInput, InvalidRubric, RubricNotFound
 from callscope.pipeline import RubricSource
 from callscope.serving.embedded import embedded
 from callscope.v1 import score_pb2, score_pb2_grpc
@@ -68,6 +68,13 @@ def test_an_unsound_rubric_comes_back_with_every_problem(client: RemoteScorer) -
 def test_an_unknown_rubric_is_not_found(client: RemoteScorer) -> None:
     with pytest.raises(RubricNotFound):
         client.score(conversation(CALL), talk(), RubricSource(name="none"), lambda _: None)
+
+
+def test_utterances_out_of_place_are_refused_with_the_remedy(client: RemoteScorer) -> None:
+    """Such as a stretch of a call, which sentences would be looked up in by the wrong places."""
+    with pytest.raises(InvalidInput, match="utterance 0 has the index 1") as caught:
+        client.score(conversation(CALL)[1:], talk(), GENERAL, lambda _: None)
+    assert caught.value.remedy == "Number the utterances in their order, from 0."
 
 
 def test_a_request_without_a_rubric_is_refused(target: str) -> None:

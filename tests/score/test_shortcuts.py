@@ -13,11 +13,13 @@ from rapidfuzz import fuzz
 from bench.fairness import calls
 from callscope.pipeline import RubricSource
 from callscope.rubric import Element
-from callscope.types import DisclosureResult, Scorecard
-from services.score import passages
+from callscope.types import DisclosureResult, Role, Scorecard
+from services.score import passages, reading
 from services.score.engine import ScoreEngine
 from services.score.layers import Packing
 from services.score.passages import Passage, PassageFinder
+from services.score.reading import Reader
+from services.score.sentences import Sentence, split
 from services.score.vocabulary import ALIKE, Vocabulary
 from tests.score.conversations import Line, conversation, talk
 
@@ -116,3 +118,51 @@ def test_texts_that_share_a_row_do_not_see_each_other() -> None:
     assert torch.equal(seen.sum(dim=1), torch.tensor(lengths)[texts])
     means = [float(states[texts == each].mean()) for each in range(len(lengths))]
     assert np.allclose(packing.means(states).squeeze(1), means)
+
+
+def test_what_the_customer_said_last_is_what_looking_back_finds() -> None:
+    chance = random.Random(1)  # noqa: S311 - the same conversations each time
+    said = ["Please.", "Okay. Thank you.", "It broke. It really did."]
+    for _ in range(100):
+        lines = [
+            (chance.choice(["agent", "customer", "ivr"]), chance.choice(said)) for _ in range(20)
+        ]
+        sentences = split(
+            [replace(each, backchannel=chance.random() < 0.2) for each in conversation(lines)]
+        )
+        vectors = np.arange(len(sentences), dtype=np.float32)
+        texts = [each.text for each in sentences]
+        found = reading._customers(sentences, texts, vectors)
+        live = {row for row, each in enumerate(sentences) if not each.backchannel}
+        assert {*found} == {row for row in live if sentences[row].role is Role.AGENT}
+        for row, (text, rows) in found.items():
+            back = looking_back(sentences, row)
+            assert (text, [*rows]) == (" ".join(texts[each] for each in back), back)
+
+
+def looking_back(sentences: Sequence[Sentence], row: int) -> list[int]:
+    """The customer's last turn before a sentence, mere courtesies left out."""
+    said: list[int] = []
+    for before in range(row - 1, -1, -1):
+        role = None if sentences[before].backchannel else sentences[before].role
+        if role is Role.CUSTOMER:
+            said.insert(0, before)
+        elif said and role is Role.AGENT:
+            break
+    return [each for each in said if sentences[each].text not in ("Please.", "Thank you.")]
+
+
+def test_sentences_are_read_in_steps_as_many_as_they_are(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent who talks alone: looking back to the beginning from each takes their square."""
+    looked = []
+    headed = reading._headed
+
+    def counted(sentence: Sentence, role: Role) -> bool:
+        looked.append(sentence)
+        return headed(sentence, role)
+
+    monkeypatch.setattr(reading, "_headed", counted)
+    read = reader.read(conversation([("agent", "Let me see. " * 200)]), lambda _: None)
+    assert len(looked) < 10 * len(read.findings)

@@ -126,8 +126,11 @@ def test_no_sentence_of_the_held_out_file_is_in_the_corpus() -> None:
     assert both <= {"is it plugged in"}
 
 
-def test_what_waits_for_the_next_heads_can_be_read() -> None:
-    for path in (corpus.FOLDER / "next").glob("*.txt"):
+def test_every_file_of_calls_can_be_read_also_what_waits_for_the_next_heads() -> None:
+    learned, waiting = corpus.FOLDER.glob("calls_*.txt"), (corpus.FOLDER / "next").glob("*.txt")
+    paths = [*learned, *waiting]
+    assert paths
+    for path in paths:
         items = [*corpus.parse(path.read_text(encoding="utf-8"), path.stem)]
         assert all(item.call for item in items)
         assert {item.by_agent for item in items} == {True, False}

@@ -81,6 +81,12 @@ def test_evaluate_prints_the_metrics_of_the_files_columns(
     assert "reflection" not in figures["as_written"]
 
 
+def test_a_file_of_calls_has_nothing_held_out(models_dir: Path) -> None:
+    calls = ["--task", "acts", "--data", str(corpus.FOLDER / "calls_hollow.txt")]
+    with pytest.raises(ValueError, match="another file"):
+        evaluate.main([*calls, "--held-out", "--models", str(models_dir)])
+
+
 def test_the_field_tables_are_read_by_their_columns(tmp_path: Path) -> None:
     file = tmp_path / "epitome.csv"
     file.write_text(EPITOME, encoding="utf-8")
