@@ -32,7 +32,7 @@ from services.gateway.facts import FactReader, Said, Source
 from services.gateway.ledger import Ledger, NewCall
 from services.gateway.store import BlobStore, Inbox, Incoming
 from services.gateway.submission import Submission
-from services.gateway.texts import sound_file_name
+from services.gateway.texts import Note, sound_file_name
 
 __all__ = ["NOTHING", "Intake", "Promised"]
 
@@ -258,7 +258,14 @@ class Intake:
         if options.agent_channel is None and media.channels == promised.channels:
             options = replace(options, agent_channel=promised.agent_channel)
         described = _described(incoming.tenant, submission, options, key)
-        new = replace(described, id=incoming.id, blob=blob, media=media)
+        noted = tuple(Note(source="recording", fact="duration", reason=r) for r in media.doubts)
+        new = replace(
+            described,
+            id=incoming.id,
+            blob=blob,
+            media=media,
+            notes=described.notes + noted,
+        )
         # An id that was used before is noticed on entering, a recording sent under one is not.
         if new.external_id is None and (known := self._known(new)) is not None:
             return known

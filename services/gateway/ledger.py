@@ -222,7 +222,7 @@ class Ledger:
 def _about(new: NewCall) -> dict[str, Any]:
     """The columns that describe a recording; of a text, see `CallRow`."""
     if new.media is not None:
-        return asdict(new.media)
+        return {name: value for name, value in asdict(new.media).items() if name != "doubts"}
     assert new.text is not None  # noqa: S101 - one of the two is there
     nothing = {"sample_rate": 0, "channels": 0, "codec": ""}
     return {"sha256": new.sha256, "duration": new.text.duration or 0.0, **nothing}
