@@ -52,6 +52,7 @@ _CONTAINERS = (
     "wav,w64,aiff,au,caf,flac,mp3,aac,ogg,mov,mp4,matroska,webm,asf,avi,amr,amrnb,amrwb,gsm"
 )
 
+_LOWEST_RATE = 4000  # Hz; with less, no word can be told from another
 _SLACK = 1.0  # seconds by which a header may be wrong before somebody should know
 _GLANCE = "4096"  # bytes of samples that FFmpeg looks at before it believes what a header says
 
@@ -157,7 +158,7 @@ def decode(file: BinaryIO, limits: AudioLimits) -> Audio:
         EmptyAudio: no bytes, or zero seconds of audio.
         UndecodableAudio: no media file, an unknown codec, or damaged throughout.
         NoAudioStream: a media file without sound.
-        UnsupportedAudio: more channels or a higher sample rate than the limits.
+        UnsupportedAudio: more channels or a higher sample rate than the limits, or below 4 kHz.
         AudioTooLarge: more bytes than the limit.
         AudioTooLong: more seconds than the limit; found while decoding, whatever the header says.
     """
@@ -379,6 +380,11 @@ def _check(frame: av.AudioFrame, limits: AudioLimits) -> None:
         raise UnsupportedAudio(
             f"the recording has {channels} channels, more than {limits.max_channels}",
             remedy="Send one or two channels, or set CALLSCOPE_EXTRA_CHANNELS=downmix.",
+        )
+    if frame.sample_rate < _LOWEST_RATE:
+        raise UnsupportedAudio(
+            f"the sample rate is {frame.sample_rate} Hz, less than {_LOWEST_RATE}",
+            remedy="Record or export it with 8000 Hz or more.",
         )
     if frame.sample_rate > limits.max_sample_rate:
         raise UnsupportedAudio(

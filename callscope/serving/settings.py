@@ -71,7 +71,9 @@ class ServiceSettings(BaseSettings):
     max_audio_seconds: float = Field(
         4 * 3600, gt=0, description="Longest recording taken, in seconds (4 hours)."
     )
-    max_sample_rate: int = Field(48_000, gt=0, description="Highest sample rate taken, in hertz.")
+    max_sample_rate: int = Field(
+        48_000, gt=0, description="Highest sample rate taken, in hertz; the lowest is 4000."
+    )
     extra_channels: Literal["refuse", "downmix"] = Field(
         "refuse", description="What to do with more than two channels."
     )

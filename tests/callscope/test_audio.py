@@ -218,6 +218,7 @@ def playlist() -> bytes:
         pytest.param(
             encode(tone(440, rate=96_000)[None], rate=96_000), UnsupportedAudio, id="96 kHz"
         ),
+        pytest.param(encode(np.zeros((1, 8000), "f4"), rate=1), UnsupportedAudio, id="1 Hz"),
     ],
 )
 def test_what_is_no_usable_recording_is_refused_at_the_door_and_inside(
