@@ -282,8 +282,8 @@ class RubricNotFound(NotFound):
 
     code = "rubric_not_found"
     default_remedy = (
-        "`callscope rubric list` shows the names. A rubric of your own is given as YAML: its text as "
-        "rubric_yaml to the API, its path to the command line."
+        "`callscope rubric list` shows the names. A rubric of your own is given as YAML: its text "
+        "as rubric_yaml to the API, its path to the command line."
     )
 
 
