@@ -4,6 +4,8 @@
 `docs/configuration.md` is generated from the fields below.
 """
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -133,7 +135,13 @@ class ServiceSettings(BaseSettings):
             return cls(**values)
         except ValidationError as error:
             problems = "; ".join(
-                f"CALLSCOPE_{'_'.join(str(part) for part in each['loc']).upper()}: {each['msg']}"
-                for each in error.errors()
+                f"{cls._variable(each['loc'])}: {each['msg']}" for each in error.errors()
             )
             raise InvalidSetting(f"settings of {cls.service}: {problems}") from None
+
+    @classmethod
+    def _variable(cls, location: Sequence[int | str]) -> str:
+        """The variable that a problem comes from: the service's own where that is set."""
+        name = "_".join(str(part) for part in location).upper()
+        own = f"CALLSCOPE_{cls.service.upper()}_{name}"
+        return own if os.environ.get(own) else f"CALLSCOPE_{name}"
