@@ -20,6 +20,7 @@ from callscope.errors import (
     DeadlineExceeded,
     InvalidAudio,
     InvalidInput,
+    RubricNotFound,
     Unavailable,
     UnknownChannel,
 )
@@ -242,7 +243,16 @@ class Intake:
 
     def _options(self, submission: Submission) -> AnalyzeOptions:
         options = submission.options(self.default_rubric)
-        self.check(options.rubric)
+        try:
+            self.check(options.rubric)
+        except RubricNotFound as error:
+            if submission.rubric is not None:
+                raise
+            # No fault of the sender's; what is sent again gets in once it is put right.
+            raise Unavailable(
+                f"CALLSCOPE_GATEWAY_DEFAULT_RUBRIC: {error.message}",
+                remedy="Name a rubric, or have the gateway's setting put right.",
+            ) from None
         return options
 
     def _accept(
