@@ -29,7 +29,7 @@ from callscope.errors import (
     UnsupportedAudio,
 )
 from callscope.links import Links
-from callscope.riff import is_linear16, without_trailing_zeros
+from callscope.riff import is_linear16, misstated, without_trailing_zeros
 from callscope.sources import Sources
 from callscope.types import AudioSource, MediaInfo
 
@@ -52,6 +52,8 @@ _CONTAINERS = (
     "wav,w64,aiff,au,caf,flac,mp3,aac,ogg,mov,mp4,matroska,webm,asf,avi,amr,amrnb,amrwb,gsm"
 )
 
+_LOWEST_RATE = 4000  # Hz; with less, no word can be told from another
+_SLACK = 1.0  # seconds by which a header may be wrong before somebody should know
 _GLANCE = "4096"  # bytes of samples that FFmpeg looks at before it believes what a header says
 
 
@@ -125,8 +127,8 @@ def probe(file: BinaryIO, limits: AudioLimits, sha256: str | None = None) -> Med
     Whoever hashed the bytes while they arrived hands in their `sha256`; they are read again
     for it otherwise, which takes longer than all the rest.
 
-    A duration the headers do not know, or claim beyond the limit, is counted from the packets
-    without decoding them.
+    A duration the headers do not know, or claim beyond the limit or the file's end, is counted
+    from the packets without decoding them.
 
     Raises:
         EmptyAudio, UndecodableAudio, NoAudioStream, UnsupportedAudio, AudioTooLarge, AudioTooLong
@@ -139,13 +141,14 @@ def probe(file: BinaryIO, limits: AudioLimits, sha256: str | None = None) -> Med
             raise EmptyAudio("the recording lasts zero seconds")
         _check(first, limits)
         duration = _header_seconds(container, stream)
-    if not 0 < duration <= limits.max_seconds:
+    missing, behind = misstated(file)
+    if missing or not 0 < duration <= limits.max_seconds:
         file.seek(0)
         with _opened(file) as (container, stream):
             duration = _packet_seconds(container, stream)
     if duration > limits.max_seconds:
         raise _too_long(limits)
-    return _info(sha256, stream, first, duration)
+    return _info(sha256, stream, first, duration, _doubts(duration, missing, behind))
 
 
 def decode(file: BinaryIO, limits: AudioLimits) -> Audio:
@@ -155,12 +158,13 @@ def decode(file: BinaryIO, limits: AudioLimits) -> Audio:
         EmptyAudio: no bytes, or zero seconds of audio.
         UndecodableAudio: no media file, an unknown codec, or damaged throughout.
         NoAudioStream: a media file without sound.
-        UnsupportedAudio: more channels or a higher sample rate than the limits.
+        UnsupportedAudio: more channels or a higher sample rate than the limits, or below 4 kHz.
         AudioTooLarge: more bytes than the limit.
         AudioTooLong: more seconds than the limit; found while decoding, whatever the header says.
     """
     _check_size(file, limits)
     sha256 = _sha256(file)
+    missing, behind = misstated(file)
     with _opened(file) as (container, stream):
         frames = _frames(container, stream)
         first = next(frames, None)
@@ -169,7 +173,9 @@ def decode(file: BinaryIO, limits: AudioLimits) -> Audio:
         _check(first, limits)
         heard = _Heard(first, limits)
         samples = _joined(heard.blocks(itertools.chain([first], frames)))
-        return Audio(samples, _info(sha256, stream, first, heard.samples / first.sample_rate))
+        duration = heard.samples / first.sample_rate
+        doubts = _doubts(duration, missing, behind)
+        return Audio(samples, _info(sha256, stream, first, duration, doubts))
 
 
 @contextmanager
@@ -375,6 +381,11 @@ def _check(frame: av.AudioFrame, limits: AudioLimits) -> None:
             f"the recording has {channels} channels, more than {limits.max_channels}",
             remedy="Send one or two channels, or set CALLSCOPE_EXTRA_CHANNELS=downmix.",
         )
+    if frame.sample_rate < _LOWEST_RATE:
+        raise UnsupportedAudio(
+            f"the sample rate is {frame.sample_rate} Hz, less than {_LOWEST_RATE}",
+            remedy="Record or export it with 8000 Hz or more.",
+        )
     if frame.sample_rate > limits.max_sample_rate:
         raise UnsupportedAudio(
             f"the sample rate is {frame.sample_rate} Hz, more than {limits.max_sample_rate}",
@@ -393,8 +404,28 @@ def _packet_seconds(container: av.container.InputContainer, stream: av.audio.Aud
     return float(ticks * (stream.time_base or 0))
 
 
+def _doubts(duration: float, missing: float, behind: float) -> tuple[str, ...]:
+    """What `misstated` found, where it is more than carelessness."""
+    doubts = []
+    if missing > _SLACK:
+        doubts.append(
+            f"The recording is cut off: its header promises {duration + missing:.1f} seconds, and "
+            f"{duration:.1f} are there."
+        )
+    if behind > _SLACK:
+        doubts.append(
+            f"The recording goes on after the end that its header states: {behind:.1f} seconds, if "
+            "that is sound, were not listened to."
+        )
+    return tuple(doubts)
+
+
 def _info(
-    sha256: str, stream: av.audio.AudioStream, first: av.AudioFrame, duration: float
+    sha256: str,
+    stream: av.audio.AudioStream,
+    first: av.AudioFrame,
+    duration: float,
+    doubts: tuple[str, ...],
 ) -> MediaInfo:
     return MediaInfo(
         sha256=sha256,
@@ -402,6 +433,7 @@ def _info(
         sample_rate=first.sample_rate,
         channels=first.layout.nb_channels,
         codec=stream.codec_context.codec.canonical_name,
+        doubts=doubts,
     )
 
 

@@ -97,6 +97,7 @@ def build(
         ),
         channels=channels,
         doubts=(
+            *transcript.doubts,
             *_channel_doubts(channels, agent_channel, given),
             *(_role_doubts(utterances, cast) if utterances else ("No speech was recognized.",)),
         ),

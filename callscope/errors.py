@@ -281,7 +281,10 @@ class RubricNotFound(NotFound):
     """No rubric of that name."""
 
     code = "rubric_not_found"
-    default_remedy = "`callscope rubric list` shows the names; a path to a YAML file works too."
+    default_remedy = (
+        "`callscope rubric list` shows the names. A rubric of your own is given as YAML: its text "
+        "as rubric_yaml to the API, its path to the command line."
+    )
 
 
 class Conflict(CallscopeError):

@@ -155,13 +155,14 @@ class AudioSource:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """Facts read from the file itself."""
+    """Facts read from the file itself; `doubts` say what is wrong with it, one sentence each."""
 
     sha256: str
     duration: float
     sample_rate: int
     channels: int
     codec: str
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,7 @@ class Transcript:
 
     `speech` are the stretches where voice activity was found, per channel: what the recognizer
     listened to, against which its coverage can be checked. `duration` is how many seconds of
-    audio were decoded, which a damaged file's header may overstate.
+    audio were decoded, which a damaged file's header may overstate; `doubts` then say so.
     """
 
     duration: float
@@ -218,6 +219,7 @@ class Transcript:
     words: tuple[Word, ...]
     speech: tuple[Span, ...]
     model: ModelInfo
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

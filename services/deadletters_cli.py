@@ -16,6 +16,7 @@ __all__ = ["deadletters"]
 
 _ACTOR = "command line"
 _PAGE = 500
+_UNBOUNDED = 10_000  # characters a line
 _tenant = click.option("--tenant", default="default", show_default=True, help="Whose calls.")
 _code = click.option("--code", help="Only calls with that problem, such as unavailable.")
 
@@ -45,7 +46,10 @@ def list_dead_letters(tenant: str, code: str | None) -> None:
                     why = (problem.code, problem.message, problem.remedy)
                     table.add_row(call.id, when, problem.stage or "-", *why)
             before = page[-1].id
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # whoever reads a pipe or a file wants all of each line
+        console.width = _UNBOUNDED
+    console.print(table)
 
 
 @deadletters.command()

@@ -4,6 +4,8 @@
 `docs/configuration.md` is generated from the fields below.
 """
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -71,7 +73,9 @@ class ServiceSettings(BaseSettings):
     max_audio_seconds: float = Field(
         4 * 3600, gt=0, description="Longest recording taken, in seconds (4 hours)."
     )
-    max_sample_rate: int = Field(48_000, gt=0, description="Highest sample rate taken, in hertz.")
+    max_sample_rate: int = Field(
+        48_000, gt=0, description="Highest sample rate taken, in hertz; the lowest is 4000."
+    )
     extra_channels: Literal["refuse", "downmix"] = Field(
         "refuse", description="What to do with more than two channels."
     )
@@ -131,7 +135,13 @@ class ServiceSettings(BaseSettings):
             return cls(**values)
         except ValidationError as error:
             problems = "; ".join(
-                f"CALLSCOPE_{'_'.join(str(part) for part in each['loc']).upper()}: {each['msg']}"
-                for each in error.errors()
+                f"{cls._variable(each['loc'])}: {each['msg']}" for each in error.errors()
             )
             raise InvalidSetting(f"settings of {cls.service}: {problems}") from None
+
+    @classmethod
+    def _variable(cls, location: Sequence[int | str]) -> str:
+        """The variable that a problem comes from: the service's own where that is set."""
+        name = "_".join(str(part) for part in location).upper()
+        own = f"CALLSCOPE_{cls.service.upper()}_{name}"
+        return own if os.environ.get(own) else f"CALLSCOPE_{name}"

@@ -172,20 +172,22 @@ class Word(_message.Message):
     def __init__(self, text: _Optional[str] = ..., start: _Optional[float] = ..., end: _Optional[float] = ..., probability: _Optional[float] = ..., channel: _Optional[int] = ...) -> None: ...
 
 class Transcript(_message.Message):
-    __slots__ = ("language", "language_probability", "words", "speech", "model", "duration")
+    __slots__ = ("language", "language_probability", "words", "speech", "model", "duration", "doubts")
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     WORDS_FIELD_NUMBER: _ClassVar[int]
     SPEECH_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     DURATION_FIELD_NUMBER: _ClassVar[int]
+    DOUBTS_FIELD_NUMBER: _ClassVar[int]
     language: str
     language_probability: float
     words: _containers.RepeatedCompositeFieldContainer[Word]
     speech: _containers.RepeatedCompositeFieldContainer[Span]
     model: ModelInfo
     duration: float
-    def __init__(self, language: _Optional[str] = ..., language_probability: _Optional[float] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., duration: _Optional[float] = ...) -> None: ...
+    doubts: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, language: _Optional[str] = ..., language_probability: _Optional[float] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., duration: _Optional[float] = ..., doubts: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TextParticipant(_message.Message):
     __slots__ = ("speaker", "role", "bot")

@@ -51,7 +51,7 @@ def connect(url: str, connections: int = 15, idle_seconds: int = 0) -> sa.Engine
             hide_parameters=True,
         )
     except (sa.exc.ArgumentError, ImportError) as error:
-        raise InvalidSetting(f"CALLSCOPE_DATABASE_URL: {error}") from None
+        raise InvalidSetting(f"CALLSCOPE_GATEWAY_DATABASE_URL: {error}") from None
     if embedded:
         if parsed.database:
             _make_folder(Path(parsed.database).parent)
@@ -66,8 +66,8 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidSetting(
-            f"CALLSCOPE_DATA_DIR or CALLSCOPE_DATABASE_URL: {folder} cannot be made: "
-            f"{os.strerror(error.errno or errno.EIO).lower()}"
+            f"CALLSCOPE_GATEWAY_DATA_DIR or CALLSCOPE_GATEWAY_DATABASE_URL: {folder} cannot be "
+            f"made: {os.strerror(error.errno or errno.EIO).lower()}"
         ) from error
 
 
@@ -90,7 +90,7 @@ def answering() -> Iterator[None]:
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
         raise Unavailable(
             "the gateway's database does not answer",
-            remedy="Try again; if it lasts, check CALLSCOPE_DATABASE_URL and the server.",
+            remedy="Try again; if it lasts, check CALLSCOPE_GATEWAY_DATABASE_URL and the server.",
             retry_after=5,
         ) from error
 

@@ -20,6 +20,7 @@ from callscope.errors import (
     DeadlineExceeded,
     InvalidAudio,
     InvalidInput,
+    RubricNotFound,
     Unavailable,
     UnknownChannel,
 )
@@ -27,22 +28,23 @@ from callscope.pipeline import AnalyzeOptions, RubricSource
 from callscope.types import AudioSource, MediaInfo, TextConversation
 from callscope.vcon_reading import read_vcon
 from services.gateway import metrics
-from services.gateway.call import Call, new_id
+from services.gateway.call import Call, CallStatus, new_id
 from services.gateway.facts import FactReader, Said, Source
 from services.gateway.ledger import Ledger, NewCall
 from services.gateway.store import BlobStore, Inbox, Incoming
 from services.gateway.submission import Submission
-from services.gateway.texts import sound_file_name
+from services.gateway.texts import Note, sound_file_name
 
 __all__ = ["NOTHING", "Intake", "Promised"]
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20  # bytes copied at a time
-_NEW_KEY = "Use a new key for a new recording."
+_MOST_NAMED = 5  # differences in a message
+_NEW_KEY = "Use a new key for a new recording; rescore that call to analyze it otherwise."
 _NEW_ID = "Send it under an id of its own, or delete that call first."
 _OWN_ID = (
-    "Rescore that call to analyze it otherwise, or give this one an external_id of its own if it "
-    "is another call."
+    "Rescore that call to analyze it otherwise, give this one an external_id of its own if it is "
+    "another call, or delete that call first."
 )
 
 
@@ -149,8 +151,8 @@ class Intake:
             InvalidAudio, AudioTooLarge, AudioTooLong: no recording that can be analyzed.
             UnknownChannel: the recording has no such agent's channel.
             InvalidRubric, RubricNotFound: where the score service could be asked.
-            Conflict: the idempotency key, the external id or the recording itself is known, and
-                not everything is as it was.
+            Conflict: the idempotency key, the external id or the recording itself is known, not
+                everything is as it was, and that call did not fail.
             Unavailable: disk, store or database fail.
         """
         incoming.seal()  # which goes on while the rubric is asked for and the headers looked into
@@ -241,7 +243,16 @@ class Intake:
 
     def _options(self, submission: Submission) -> AnalyzeOptions:
         options = submission.options(self.default_rubric)
-        self.check(options.rubric)
+        try:
+            self.check(options.rubric)
+        except RubricNotFound as error:
+            if submission.rubric is not None:
+                raise
+            # No fault of the sender's; what is sent again gets in once it is put right.
+            raise Unavailable(
+                f"CALLSCOPE_GATEWAY_DEFAULT_RUBRIC: {error.message}",
+                remedy="Name a rubric, or have the gateway's setting put right.",
+            ) from None
         return options
 
     def _accept(
@@ -258,7 +269,14 @@ class Intake:
         if options.agent_channel is None and media.channels == promised.channels:
             options = replace(options, agent_channel=promised.agent_channel)
         described = _described(incoming.tenant, submission, options, key)
-        new = replace(described, id=incoming.id, blob=blob, media=media)
+        noted = tuple(Note(source="recording", fact="duration", reason=r) for r in media.doubts)
+        new = replace(
+            described,
+            id=incoming.id,
+            blob=blob,
+            media=media,
+            notes=described.notes + noted,
+        )
         # An id that was used before is noticed on entering, a recording sent under one is not.
         if new.external_id is None and (known := self._known(new)) is not None:
             return known
@@ -298,17 +316,34 @@ class Intake:
     def _known(self, new: NewCall) -> Call | None:
         """The call that was sent before and is this one, if there is one.
 
+        One that failed starts anew as it is sent now.
+
         Raises:
             Conflict: it is this one by its key, its id or its recording, and something differs.
         """
         key, ledger = new.idempotency_key, self.ledger
         if key is not None and (before := ledger.by_key(new.tenant, key)) is not None:
-            return _same(new, before, "the idempotency key was used for call {}", _NEW_KEY)
+            return self._same(new, before, "the idempotency key was used for call {}", _NEW_KEY)
         if new.external_id is not None:
             before = ledger.by_external_id(new.tenant, new.external_id)
-            return before and _same(new, before, "the external id is that of call {}", _NEW_ID)
+            return before and self._same(new, before, "the external id is that of call {}", _NEW_ID)
         before = ledger.by_recording(new.tenant, new.sha256)
-        return before and _same(new, before, "the recording is that of call {}", _OWN_ID)
+        return before and self._same(new, before, "the recording is that of call {}", _OWN_ID)
+
+    def _same(self, new: NewCall, before: Call, how: str, remedy: str) -> Call:
+        differing = _differing(new, before)
+        if not differing:
+            return before
+        # A failed call has no record that other options and facts could belie.
+        failed = before.status is CallStatus.FAILED
+        same_call = not {"recording", "external_id"} & set(differing)
+        if failed and same_call and (call := self.ledger.restart(before.id, new)) is not None:
+            self.enqueue(call)
+            return call
+        named = differing[:_MOST_NAMED] + ["others"] * (len(differing) > _MOST_NAMED)
+        raise Conflict(
+            f"{how.format(before.id)}, which differs in its {', '.join(named)}", remedy=remedy
+        )
 
 
 def _check_hashes(incoming: Incoming, promised: Promised) -> None:
@@ -361,17 +396,36 @@ def _check_audible(submission: Submission) -> None:
             )
 
 
-def _same(new: NewCall, before: Call, how: str, remedy: str) -> Call:
-    for what, same in {
-        "recording": before.recording.sha256 == new.sha256,
-        "external id": new.external_id in (None, before.external_id),
-        "options": before.options == new.options,
-        "metadata": before.recording.metadata == new.metadata,
-        "start": before.recording.started_at == new.started_at,
-    }.items():
-        if not same:
-            raise Conflict(f"{how.format(before.id)}, with another {what}", remedy=remedy)
-    return before
+def _differing(new: NewCall, before: Call) -> list[str]:
+    """What is not as it was, by the names that senders use."""
+    was = before.recording
+    now = {
+        "recording": new.sha256,
+        "external_id": new.external_id or before.external_id,
+        **_said(new.options, new.started_at, new.metadata),
+    }
+    then = {
+        "recording": was.sha256,
+        "external_id": before.external_id,
+        **_said(before.options, was.started_at, was.metadata),
+    }
+    return [name for name in {**now, **then} if now.get(name) != then.get(name)]
+
+
+def _said(
+    options: AnalyzeOptions, started_at: str | None, metadata: Mapping[str, str]
+) -> dict[str, object]:
+    return {
+        "rubric": options.rubric,
+        "agent_channel": options.agent_channel,
+        "language": options.transcribe.language,
+        "hotwords": options.transcribe.hotwords,
+        "transcribe_model": options.transcribe.model,
+        "min_speakers": options.diarize.min_speakers,
+        "max_speakers": options.diarize.max_speakers,
+        "started_at": started_at,
+        **{f"metadata.{name}": fact for name, fact in metadata.items()},
+    }
 
 
 def _name_in(uri: str) -> str | None:

@@ -128,8 +128,9 @@ class Journal:
         row = RecordRow(
             call_id=call_id, version=_FIRST_VERSION, content=pack(record), created_at=now
         )
+        done = {"status": CallStatus.DONE, "duration": record.recording.duration or 0.0}
         with transaction(self._engine) as session:
-            if not _update(session, call_id, status=CallStatus.DONE, updated_at=now):
+            if not _update(session, call_id, updated_at=now, **done):
                 return False
             session.add(row)
             enter(session, record, call_id)

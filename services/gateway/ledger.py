@@ -15,7 +15,15 @@ from callscope.pipeline import AnalyzeOptions
 from callscope.transcripts import digest
 from callscope.types import CallRecord, MediaInfo, Recording, TextConversation
 from services.gateway.archive import TEXT, pack, unpack
-from services.gateway.call import Call, CallStatus, Lane, Problem, checked_id, no_recording
+from services.gateway.call import (
+    Call,
+    CallStatus,
+    Lane,
+    Problem,
+    arrived_at,
+    checked_id,
+    no_recording,
+)
 from services.gateway.database import transaction
 from services.gateway.index import facets
 from services.gateway.listing import read_page
@@ -96,7 +104,6 @@ class Ledger:
         row = CallRow(
             id=new.id,
             tenant=new.tenant,
-            lane=new.lane,
             status=CallStatus.QUEUED,
             run=1,
             idempotency_key=new.idempotency_key,
@@ -104,13 +111,9 @@ class Ledger:
             identity=new.identity,
             blob=new.blob,
             **_about(new),
-            started_at=new.started_at,
-            facts=dict(new.metadata),
-            notes=[note.model_dump() for note in new.notes],
-            options=_OPTIONS.dump_python(new.options, mode="json"),
+            **_asked(new, now),
             created_at=now,
             updated_at=now,
-            **facets(new.metadata, new.started_at, now),
         )
         try:
             call = to_call(row, self._uri)
@@ -126,6 +129,32 @@ class Ledger:
         except sa.exc.IntegrityError:
             return None
         return call
+
+    def restart(self, call_id: str, new: NewCall) -> Call | None:
+        """Begin a failed call anew, as it is sent now; the caller enqueues it.
+
+        What stages had made is dropped: it was made with other options. None where the call has
+        not failed, or its audio is erased.
+        """
+        can_be_heard = sa.or_(CallRow.blob.is_not(None), CallRow.codec == "")
+        change = sa.update(CallRow).where(
+            CallRow.id == call_id, CallRow.status == CallStatus.FAILED, can_be_heard
+        )
+        made = sa.delete(ArtifactRow).where(
+            ArtifactRow.call_id == call_id, ArtifactRow.stage != TEXT
+        )
+        values = {
+            **_asked(new, arrived_at(call_id)),
+            "status": CallStatus.QUEUED,
+            "run": CallRow.run + 1,
+            "problem": sa.null(),
+            "updated_at": datetime.now(UTC),
+        }
+        with transaction(self._engine) as session:
+            if session.scalar(change.values(**values).returning(CallRow.id)) is None:
+                return None
+            session.execute(made)
+            return to_call(session.get_one(CallRow, call_id), self._uri)
 
     def get(self, tenant: str, call_id: str) -> Call:
         """The call.
@@ -219,10 +248,22 @@ class Ledger:
             return None if row is None else to_call(row, self._uri)
 
 
+def _asked(new: NewCall, accepted_at: datetime) -> dict[str, Any]:
+    """The columns of what the sender asks for and says of the call."""
+    return {
+        "lane": new.lane,
+        "started_at": new.started_at,
+        "facts": dict(new.metadata),
+        "notes": [note.model_dump() for note in new.notes],
+        "options": _OPTIONS.dump_python(new.options, mode="json"),
+        **facets(new.metadata, new.started_at, accepted_at),
+    }
+
+
 def _about(new: NewCall) -> dict[str, Any]:
     """The columns that describe a recording; of a text, see `CallRow`."""
     if new.media is not None:
-        return asdict(new.media)
+        return {name: value for name, value in asdict(new.media).items() if name != "doubts"}
     assert new.text is not None  # noqa: S101 - one of the two is there
     nothing = {"sample_rate": 0, "channels": 0, "codec": ""}
     return {"sha256": new.sha256, "duration": new.text.duration or 0.0, **nothing}

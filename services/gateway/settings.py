@@ -123,7 +123,11 @@ class GatewaySettings(ServiceSettings):
         description="Clips cut at the same time; eight times as many may wait, others are told to "
         "come back.",
     )
-    default_rubric: str = Field("general", description="Rubric of calls that name none.")
+    default_rubric: str = Field(
+        "general",
+        description="Rubric of calls that name none; one that the score service does not know "
+        "keeps them out, with 503.",
+    )
     public_url: str = Field(
         "",
         description="Address under which others reach the REST API, for links in events; empty "

@@ -179,7 +179,8 @@ class Inbox:
             self._lock.close()
             raise Conflict(
                 f"another gateway named {folder.name!r} is using {folder.parent}",
-                remedy="Stop it, or set CALLSCOPE_GATEWAY_EXECUTOR_ID or CALLSCOPE_DATA_DIR.",
+                remedy="Stop it, or set CALLSCOPE_GATEWAY_EXECUTOR_ID or "
+                "CALLSCOPE_GATEWAY_DATA_DIR.",
             ) from None
 
     def begin(self, tenant: str, call_id: str) -> Incoming:
@@ -260,7 +261,7 @@ def _disk_errors() -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise Unavailable(
             f"the recording cannot be stored: {os.strerror(error.errno or errno.EIO).lower()}",
-            remedy="Free space in CALLSCOPE_DATA_DIR." if full else "Check CALLSCOPE_DATA_DIR.",
+            remedy=f"{'Free space in' if full else 'Check'} CALLSCOPE_GATEWAY_DATA_DIR.",
         ) from error
 
 
@@ -271,7 +272,7 @@ def _setting_up(folder: Path) -> Iterator[None]:
     except OSError as error:
         reason = os.strerror(error.errno or errno.EIO).lower()
         raise InvalidSetting(
-            f"CALLSCOPE_DATA_DIR: {folder} cannot be written: {reason}",
+            f"CALLSCOPE_GATEWAY_DATA_DIR: {folder} cannot be written: {reason}",
             remedy="Give that folder to the user the gateway runs as, or name another one.",
         ) from error
 

@@ -39,7 +39,8 @@ class Note(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: Name = Field(
-        description="Who said it: request, object, sidecar, details or name.", examples=["name"]
+        description="Who said it: request, object, sidecar, details, name or recording.",
+        examples=["name"],
     )
     fact: Name | None = Field(
         default=None, description="The fact; null where the whole source could not be read."

@@ -106,7 +106,8 @@ class Engine:
         model = self._model(options.model or self._default)
         if options.language is not None:
             model.recognizer.check_language(options.language)
-        samples = self._reader.read(audio).samples
+        heard = self._reader.read(audio)
+        samples = heard.samples
         progress(0.0)
         check = check_channels(samples)
         levels = {channel: frame_levels(samples[channel]) for channel in check.active}
@@ -132,6 +133,7 @@ class Engine:
             words=tuple(sorted(words, key=lambda word: (word.start, word.channel, word.end))),
             speech=_speech(clips),
             model=model.info,
+            doubts=heard.info.doubts,
         )
 
     def _model(self, name: str) -> "_Model":

@@ -142,6 +142,30 @@ def test_a_length_that_a_streaming_recorder_never_wrote_is_counted() -> None:
     assert read(bytes(data)).info.duration == pytest.approx(1.0)
 
 
+def test_a_recording_that_is_cut_off_says_so_and_how_long_it_is() -> None:
+    data = encode(tone(440, 8.0)[None], "pcm_mulaw")
+    data = data[: data.index(b"data") + 8 + 16_000]
+    info = read(data).info
+    assert probe(io.BytesIO(data), LIMITS) == info
+    assert info.duration == 2.0
+    assert info.doubts == (
+        "The recording is cut off: its header promises 8.0 seconds, and 2.0 are there.",
+    )
+
+
+def test_samples_after_the_end_that_a_header_states_are_told_of() -> None:
+    data = bytearray(encode(tone(440, 20.0)[None]))
+    at = data.index(b"data") + 4
+    data[at : at + 4] = struct.pack("<I", 1600)
+    info = read(bytes(data)).info
+    assert probe(io.BytesIO(data), LIMITS) == info
+    assert info.duration == pytest.approx(0.1)
+    assert info.doubts == (
+        "The recording goes on after the end that its header states: 19.9 seconds, if that is "
+        "sound, were not listened to.",
+    )
+
+
 def test_not_a_number_in_float_audio_becomes_silence() -> None:
     samples = tone(440)
     samples[100:110] = np.nan
@@ -194,6 +218,7 @@ def playlist() -> bytes:
         pytest.param(
             encode(tone(440, rate=96_000)[None], rate=96_000), UnsupportedAudio, id="96 kHz"
         ),
+        pytest.param(encode(np.zeros((1, 8000), "f4"), rate=1), UnsupportedAudio, id="1 Hz"),
     ],
 )
 def test_what_is_no_usable_recording_is_refused_at_the_door_and_inside(

@@ -57,7 +57,13 @@ class Stages:
         progress(1.0)
         words = (Word("Hello.", 1.0, 1.5, 0.9, 0), Word("Hi.", 2.0, 2.4, 0.9, 0))
         return Transcript(
-            4.0, "en", None, words, (Span(1, 2.4, 0),), ModelInfo("transcribe", "t", "1")
+            4.0,
+            "en",
+            None,
+            words,
+            (Span(1, 2.4, 0),),
+            ModelInfo("transcribe", "t", "1"),
+            ("a doubt of the file",),
         )
 
     def diarize(
@@ -120,6 +126,7 @@ def test_the_stages_results_become_one_record() -> None:
     assert record.provenance.audio_sha256 == RECORDING.sha256
     assert record.provenance.rubric.id == "general"
     assert "a doubt of the scorer" in record.review.reasons
+    assert "a doubt of the file" in record.review.reasons
 
 
 def test_the_duration_is_what_was_decoded_not_what_the_header_claims() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callscope.audio import AudioLimits, decode, probe
-from callscope.riff import is_linear16, without_trailing_zeros
+from callscope.riff import is_linear16, misstated, without_trailing_zeros
 
 
 def wav(
@@ -53,6 +53,32 @@ def test_chunks_between_samples_and_zeros_stay() -> None:
 def test_any_other_file_is_taken_as_it_is(data: bytes) -> None:
     file = io.BytesIO(data)
     assert without_trailing_zeros(file) is file
+    assert file.tell() == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "missing", "behind"),
+    [
+        pytest.param(wav(SECOND), 0, 0, id="a whole file"),
+        pytest.param(wav(SECOND, claimed=64_000), 3, 0, id="cut off"),
+        pytest.param(wav(SECOND * 4, claimed=16_000), 0, 3, id="samples after its end"),
+        pytest.param(
+            wav(b"\0" * 1600 + SECOND * 3, claimed=1600), 0, 3, id="silence, then samples"
+        ),
+        pytest.param(wav(SECOND, tail=NOTE), 0, 0, id="with a note at its end"),
+        pytest.param(wav(SECOND, tail=b"\0" * 100_000), 0, 0, id="with zeros at its end"),
+        *(
+            pytest.param(wav(SECOND, claimed=size), 0, 0, id=f"a length of {size:#x}")
+            for size in (0, 0x7FFF_F000, 0x7FFF_FFFF, 0xFFFF_FFFF)
+        ),
+        pytest.param(b"RIFF", 0, 0, id="no WAV"),
+    ],
+)
+def test_a_header_that_is_wrong_about_its_samples_is_found_out(
+    data: bytes, missing: float, behind: float
+) -> None:
+    file = io.BytesIO(data)
+    assert misstated(file) == (missing, behind)
     assert file.tell() == 0
 
 

@@ -94,7 +94,7 @@ def test_only_what_failed_is_retried(up: Up) -> None:
 
 
 def command(up: Up, *arguments: str) -> Result:
-    environment = {"CALLSCOPE_DATA_DIR": str(up.data), "COLUMNS": "200"}
+    environment = {"CALLSCOPE_DATA_DIR": str(up.data), "COLUMNS": "80"}
     return CliRunner().invoke(cli, ["deadletters", *arguments], env=environment)
 
 
@@ -104,6 +104,7 @@ def test_the_command_line_lists_and_retries_beside_a_running_gateway(up: Up) -> 
     assert all(call_id in shown for call_id in calls)
     assert "invalid_rubric" in shown
     assert "no such thing" in shown
+    assert InvalidRubric.default_remedy in shown
     one = command(up, "retry", calls[0])
     assert one.exit_code == 0, one.output
     assert up.finished(calls[0])["status"] == "done"

@@ -87,6 +87,19 @@ def test_every_way_in_gives_the_same_record(up: Up, send: Any) -> None:
     assert up.http.get(f"/v1/calls/{call_id}/audio").content == audio
 
 
+def test_a_recording_that_is_cut_off_is_taken_for_what_is_there_and_noted(up: Up) -> None:
+    gate = up.engines.behaviors["transcribe"] = Gate()
+    call = up.upload(noise(8.0)[: 44 + 3 * 32_000]).json()
+    assert call["recording"]["duration"] == 3.0
+    (note,) = call["notes"]
+    assert (note["source"], note["fact"]) == ("recording", "duration")
+    assert "promises 8.0 seconds, and 3.0 are there" in note["reason"]
+    gate.opened.set()
+    end = up.finished(call["id"])
+    record = up.http.get(f"/v1/calls/{call['id']}/record").json()
+    assert end["recording"]["duration"] == record["recording"]["duration"]  # what was decoded
+
+
 def test_both_doors_show_the_same_call_and_record(up: Up) -> None:
     call_id = upload_form(up, noise())
     rest = up.finished(call_id)

@@ -129,3 +129,10 @@ def test_a_form_is_read_alike_however_it_arrives(
 def test_a_form_that_is_not_as_it_should_be_is_refused(fields: list[tuple[str, bytes]]) -> None:
     with pytest.raises(InvalidInput):
         read_form(form_body(fields), iter(()))
+
+
+@pytest.mark.parametrize("content", [b"RIFF\xff", b"x" * (400 << 10)], ids=["no text", "large"])
+def test_a_recording_in_a_part_of_another_name_is_told_of(content: bytes) -> None:
+    body = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="call.wav"\r\n\r\n'
+    with pytest.raises(InvalidInput, match="no part named audio; its file is in the part file"):
+        read_form(body + content + b"\r\n--cut--\r\n", iter(()))

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,6 +94,16 @@ def test_whoever_sends_too_much_gets_to_read_why(up: Up, announced: bool) -> Non
     assert answer.status_code == 413
     assert problem(answer).code == "audio_too_large"
     assert up.http.get("/v1/calls").status_code == 200
+
+
+@pytest.mark.parametrize("content_type", ["audio/wav", "application/json"])
+def test_what_is_announced_as_too_large_is_refused_before_it_comes(
+    up: Up, content_type: str
+) -> None:
+    head = f"POST /v1/calls HTTP/1.1\r\nHost: here\r\nContent-Type: {content_type}\r\n"
+    with socket.create_connection(("127.0.0.1", up.settings.http_port), timeout=5) as connection:
+        connection.sendall(f"{head}Content-Length: {1 << 34}\r\n\r\n".encode())
+        assert connection.recv(12) in (b"HTTP/1.1 413", b"HTTP/1.1 400")
 
 
 @dataclasses.dataclass

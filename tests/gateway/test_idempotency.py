@@ -1,12 +1,15 @@
 """What was sent before is the same call, by its key, its id or itself; changed it is a conflict."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 
+from callscope.errors import InvalidInput
 from callscope.v1 import gateway_pb2 as pb
 from tests.gateway.conftest import Up, noise
+from tests.gateway.engines import Flaky
 from tests.gateway.test_flow import parts
 
 
@@ -38,23 +41,22 @@ def test_the_same_submission_again_is_the_same_call(up: Up) -> None:
     ("fields", "what"),
     [
         ({}, "recording"),
-        ({"language": "de"}, "options"),
-        ({"metadata": '{"queue": "billing"}'}, "metadata"),
-        ({"started_at": "2026-01-31T09:30:00Z"}, "start"),
-        ({"external_id": "pbx-9"}, "external id"),
+        ({"language": "de"}, "language"),
+        ({"metadata": '{"queue": "billing"}'}, "metadata.queue"),
+        ({"started_at": "2026-01-31T09:30:00Z"}, "started_at"),
+        ({"external_id": "pbx-9"}, "external_id"),
     ],
 )
 def test_another_submission_with_the_same_key_is_a_conflict(
     up: Up, fields: dict[str, str], what: str
 ) -> None:
-    key, audio = f"conflict-{what.replace(' ', '-')}", noise()
+    key, audio = f"conflict-{what}", noise()
     status, call_id = post(up, key, audio)
     assert status == 202
     files = up.files()
     status, detail = post(up, key, audio if fields else noise(), **fields)
     assert status == 409
-    assert call_id in detail
-    assert what in detail
+    assert detail.endswith(f"call {call_id}, which differs in its {what}")
     assert up.files() == files
 
 
@@ -78,10 +80,11 @@ def test_without_a_key_the_same_recording_is_the_same_call(up: Up) -> None:
 def test_a_known_recording_with_other_facts_is_a_conflict_that_says_so(up: Up) -> None:
     audio = noise()
     first = up.upload(audio, metadata='{"queue": "billing"}').json()["id"]
-    answer = up.upload(audio, metadata='{"queue": "sales"}')
+    answer = up.upload(audio, metadata='{"queue": "sales"}', language="en")
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
     assert (
-        answer.json()["detail"] == f"the recording is that of call {first}, with another metadata"
+        answer.json()["detail"]
+        == f"the recording is that of call {first}, which differs in its language, metadata.queue"
     )
     assert "external_id" in answer.json()["remedy"]
 
@@ -101,8 +104,44 @@ def test_the_same_id_with_another_recording_is_a_conflict_that_says_so(up: Up) -
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
     assert (
         answer.json()["detail"]
-        == f"the external id is that of call {call_id}, with another recording"
+        == f"the external id is that of call {call_id}, which differs in its recording"
     )
+    assert up.files() == files
+
+
+def by_form(up: Up, audio: bytes, **fields: str) -> str:
+    return str(up.upload(audio, **fields).json()["id"])
+
+
+def by_key(up: Up, audio: bytes, **fields: str) -> str:
+    return post(up, f"again-{hash(audio)}", audio, **fields)[1]
+
+
+def by_id(up: Up, audio: bytes, **fields: str) -> str:
+    return by_form(up, audio, external_id=f"pbx-{hash(audio)}", **fields)
+
+
+def by_grpc(up: Up, audio: bytes, **fields: str) -> str:
+    options = pb.CallOptions(language=fields["language"])
+    return str(up.grpc.UploadCall(parts(audio, options=options)).call.id)
+
+
+@pytest.mark.parametrize("send", [by_form, by_key, by_id, by_grpc])
+def test_a_call_that_failed_starts_anew_as_it_is_sent_now(up: Up, send: Callable[..., str]) -> None:
+    for call in up.http.get("/v1/calls").json()["calls"]:
+        up.finished(call["id"])  # or it would fail in this one's stead
+    up.engines.reset()
+    audio = noise()
+    up.engines.behaviors["score"] = Flaky(InvalidInput("the model knows no German"))
+    first = send(up, audio, language="de")
+    assert up.finished(first)["status"] == "failed"
+    files = up.files()
+    assert send(up, audio, language="de") == first  # nothing else is asked for
+    assert up.finished(first)["status"] == "failed"
+    assert send(up, audio, language="en") == first
+    end = up.finished(first)
+    assert (end["status"], end["problem"]) == ("done", None)
+    assert up.engines.begun == {"transcribe": 2, "diarize": 2, "score": 2}
     assert up.files() == files
 
 

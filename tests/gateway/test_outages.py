@@ -43,6 +43,15 @@ def refused(up: Up) -> dict[str, Any]:
     return body
 
 
+def test_a_default_rubric_that_does_not_exist_is_named_as_the_cause(
+    start: Callable[..., Up],
+) -> None:
+    up = start(default_rubric="nobodys")
+    assert refused(up)["detail"].startswith("CALLSCOPE_GATEWAY_DEFAULT_RUBRIC: ")
+    assert up.upload(noise(), rubric="nobodys").status_code == 404
+    assert up.upload(noise(), rubric="general").status_code == 202
+
+
 def test_a_database_that_is_away_refuses_clearly_and_loses_nothing(
     start: Callable[..., Up],
     engines: Engines,

@@ -72,9 +72,9 @@ def test_an_inbox_has_one_owner(inbox: Inbox, tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_had_is_a_wrong_setting(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
-    with pytest.raises(InvalidSetting, match=r"CALLSCOPE_DATA_DIR: .*: not a directory"):
+    with pytest.raises(InvalidSetting, match=r"CALLSCOPE_GATEWAY_DATA_DIR: .*: not a directory"):
         Inbox(tmp_path / "data/incoming/one", max_bytes=10)
-    with pytest.raises(InvalidSetting, match="CALLSCOPE_DATA_DIR"):
+    with pytest.raises(InvalidSetting, match="CALLSCOPE_GATEWAY_DATA_DIR"):
         LocalStore(tmp_path / "data/blobs")
-    with pytest.raises(InvalidSetting, match="CALLSCOPE_DATABASE_URL"):
+    with pytest.raises(InvalidSetting, match="CALLSCOPE_GATEWAY_DATABASE_URL"):
         database.connect(f"sqlite:///{tmp_path}/data/callscope.db")

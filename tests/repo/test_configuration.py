@@ -35,6 +35,14 @@ def test_a_bad_value_is_refused_with_the_variables_name(
         kind.load()
 
 
+def test_a_bad_value_is_refused_with_the_variable_that_was_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CALLSCOPE_GATEWAY_HTTP_PORT", "abc")
+    with pytest.raises(InvalidSetting, match="CALLSCOPE_GATEWAY_HTTP_PORT: "):
+        GatewaySettings.load()
+
+
 def test_settings_named_in_the_docs_exist() -> None:
     known = {
         f"{prefix}{name.upper()}"

@@ -31,6 +31,17 @@ def test_each_party_is_on_its_own_channel_and_read_well(heard: Transcript, sampl
         assert jiwer.wer(plain(said), plain(read)) < 0.25
 
 
+def test_what_is_wrong_with_the_file_goes_with_the_transcript(
+    engine: Engine, tmp_path: Path
+) -> None:
+    audio = written(tmp_path, np.zeros(RATE * 4))
+    with (tmp_path / "made.wav").open("r+b") as file:
+        file.truncate(44 + RATE * 2)
+    made = engine.transcribe(audio, TranscribeOptions(), lambda _: None)
+    assert made.duration == 1.0
+    assert "cut off" in made.doubts[0]
+
+
 def test_words_are_near_their_true_times(heard: Transcript, sample: Path) -> None:
     turns = json.loads((sample / "truth.json").read_text())["turns"]
     true = {

@@ -21,8 +21,10 @@ class Body:
     """The body of `request`."""
 
     def __init__(self, request: Request) -> None:
-        self._request = request
         self._stream = request.stream()
+        length = request.headers.get("content-length", "")
+        self._announced = int(length) if length.isdecimal() else 0
+        self._wanted = True
 
     def check_length(self, max_bytes: int) -> None:
         """Refuse before the bytes are read what their announced number already rules out.
@@ -30,8 +32,8 @@ class Body:
         Raises:
             AudioTooLarge: more than `max_bytes` of audio.
         """
-        length = self._request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > max_bytes + _FORM_MARGIN:
+        if self._announced > max_bytes + _FORM_MARGIN:
+            self._wanted = False
             raise AudioTooLarge(f"the recording has more than {max_bytes} bytes")
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -52,6 +54,9 @@ class Body:
         Raises:
             InvalidInput: more than `max_bytes`.
         """
+        if self._announced > max_bytes:
+            self._wanted = False
+            raise InvalidInput(f"the body has more than {max_bytes} bytes")
         content = bytearray()
         async for chunk in self.chunks():
             content += chunk
@@ -78,8 +83,11 @@ class Body:
         """Read what still comes, for some seconds, so that the client gets to read its answer.
 
         Most clients send all before they read; an early end of the connection would look to them
-        like a failure of the network.
+        like a failure of the network. One that announced too much is answered at once: it may be
+        waiting for that, and the server passes over what it sends.
         """
+        if not self._wanted:
+            return
         with contextlib.suppress(Cancelled, TimeoutError):
             async with asyncio.timeout(_LINGER):
                 async for _ in self.chunks():

@@ -74,10 +74,7 @@ class Form:
         if not self._ended:
             raise InvalidInput("the form breaks off before its end")
         if _AUDIO not in self._seen:
-            raise InvalidInput(
-                "the form has no part named audio",
-                remedy="curl -F audio=@call.wav http://localhost:8080/v1/calls",
-            )
+            raise _no_audio("the form has no part named audio")
 
     def _begin(self) -> None:
         self._part = _Part()
@@ -91,9 +88,11 @@ class Form:
     def _header_end(self) -> None:
         if self._part.header.lower() == b"content-disposition":
             _, parameters = parse_options_header(bytes(self._part.value))
-            self._part.name = _text("part name", parameters.get(b"name", b""))
-            if self._part.name == _AUDIO and (name := parameters.get(b"filename")):
-                self.file_name = name.decode(errors="replace")
+            self._part.name = _name(parameters.get(b"name", b""))
+            if name := parameters.get(b"filename"):
+                self._part.is_file = True
+                if self._part.name == _AUDIO:
+                    self.file_name = name.decode(errors="replace")
         self._part.header.clear()
         self._part.value.clear()
 
@@ -113,11 +112,21 @@ class Form:
             return
         self._part.content += data[start:end]
         if len(self._part.content) > _MAX_FIELD:
-            raise InvalidInput(f"{self._part.name[:64]}: more than {_MAX_FIELD} bytes")
+            raise self._no_field(f"more than {_MAX_FIELD} bytes")
 
     def _part_end(self) -> None:
         if self._part.name != _AUDIO:
-            self.fields[self._part.name] = _text(self._part.name[:64], self._part.content)
+            try:
+                self.fields[self._part.name] = self._part.content.decode()
+            except UnicodeDecodeError:
+                raise self._no_field("not UTF-8 text") from None
+
+    def _no_field(self, reason: str) -> InvalidInput:
+        """What is wrong with the part, which may well be the recording under another name."""
+        name = self._part.name[:64]
+        if self._part.is_file and _AUDIO not in self._seen:
+            return _no_audio(f"the form has no part named audio; its file is in the part {name}")
+        return InvalidInput(f"{name}: {reason}")
 
     def _end(self) -> None:
         self._ended = True
@@ -128,13 +137,18 @@ class _Part:
 
     def __init__(self) -> None:
         self.name = ""
+        self.is_file = False
         self.header = bytearray()
         self.value = bytearray()
         self.content = bytearray()
 
 
-def _text(what: str, content: bytes | bytearray) -> str:
+def _no_audio(message: str) -> InvalidInput:
+    return InvalidInput(message, remedy="curl -F audio=@call.wav http://localhost:8080/v1/calls")
+
+
+def _name(content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise InvalidInput(f"{what}: not UTF-8 text") from None
+        raise InvalidInput("part name: not UTF-8 text") from None

@@ -32,7 +32,7 @@ _SOURCES = ("uri", "transcript", "vcon")
 async def received(
     calls: Calls, who: Caller, request: Request, key: str | None, max_bytes: int
 ) -> Call:
-    """Take in what the request carries; it is read to its end, whatever is wrong with it."""
+    """Take in what the request carries; it is read to its end, unless announced as too long."""
     who.require(Permission.SEND)  # before anything is held in memory
     body = Body(request)
     try:
