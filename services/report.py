@@ -83,7 +83,14 @@ def _headline(record: CallRecord, console: Console) -> None:
     overall = record.overall
     score = "not assessable" if overall.score is None else f"{overall.score:.0f}/100"
     failed = f"  failed by {overall.auto_fail}" if overall.auto_fail else ""
-    console.print(Text.assemble("Overall ", (score, "bold"), (failed, _BAD)))
+    console.print(Text.assemble("Overall ", (score, "bold"), _share(record), (failed, _BAD)))
+
+
+def _share(record: CallRecord) -> str:
+    """How much of the weight the overall score is made of, where that is not all of it."""
+    scored = sum(each.weight for each in record.behaviors if each.score is not None)
+    whole = sum(each.weight for each in record.behaviors)
+    return f", of {scored / whole:.0%} of the weight" if 0 < scored < whole else ""
 
 
 def _medium(recording: Recording) -> str:
@@ -207,6 +214,12 @@ def _because(explanation: str, evidence: Iterable[Evidence], console: Console) -
 
 def _review(record: CallRecord, console: Console) -> None:
     console.print()
+    skipped = [b for b in record.behaviors if b.outcome is Outcome.NOT_ASSESSABLE]
+    if skipped:
+        weight = f"{sum(each.weight for each in skipped):g}"
+        whole = f"{sum(each.weight for each in record.behaviors):g}"
+        titles = ", ".join(each.title for each in skipped)
+        console.print(Text(f"Not assessable: {titles} (weight {weight} of {whole})", style=_HALF))
     if not record.review.needed:
         console.print(Text("No review needed.", style=_GOOD))
         return
