@@ -66,7 +66,7 @@ def try_(file: Path, calls: tuple[Path, ...]) -> None:
     kill_interrupts()
     from services.rehearsal import rehearse  # pulls in the engines
 
-    rehearse(rubrics.load_own_acts(_text(file), str(file)), calls)
+    sys.exit(rehearse(rubrics.load_own_acts(_text(file), str(file)), calls))
 
 
 @rubric.command()
