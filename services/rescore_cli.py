@@ -4,15 +4,15 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from callscope.errors import EXIT_SERVICE_FAILED, RubricNotFound
+from callscope.errors import EXIT_SERVICE_FAILED
 from services.gateway_client import ClientSettings, GatewayClient
+from services.rubric_files import rubric_source
 
 __all__ = ["diff", "rescore"]
 
@@ -104,13 +104,10 @@ def _order(rubric: str | None, source: str | None, model: str | None) -> dict[st
         body["transcribe_model"] = model
     if rubric is None:
         return body
-    path = Path(rubric)
-    if path.suffix not in (".yaml", ".yml"):
-        return {**body, "rubric": rubric}
-    try:
-        return {**body, "rubric_yaml": path.read_text(encoding="utf-8")}
-    except OSError as error:
-        raise RubricNotFound(f"{rubric}: {error.strerror}") from None
+    named = rubric_source(rubric)
+    if named.yaml is None:
+        return {**body, "rubric": named.name}
+    return {**body, "rubric_yaml": named.yaml}
 
 
 def _filters(filters: Iterable[str]) -> dict[str, str]:
