@@ -221,7 +221,8 @@ def _source(file: Path, options: AnalyzeOptions, limits: AudioLimits) -> _Source
     except OSError as error:
         raise AudioNotFound(f"cannot be read: {error.strerror}", remedy="Check the path.") from None
     sha256 = transcripts.digest(text)
-    return _Source(Recording(sha256[:16], None, sha256, text.duration, None, None, None), text)
+    uri = file.resolve().as_uri()
+    return _Source(Recording(sha256[:16], uri, sha256, text.duration, None, None, None), text)
 
 
 def _recording(file: Path, options: AnalyzeOptions, limits: AudioLimits) -> Recording:

@@ -137,6 +137,16 @@ def test_a_call_that_needs_no_review_says_so(record: CallRecord) -> None:
     assert "No review needed." in printed(replace(record, review=Review(False, ())))
 
 
+def test_lines_end_with_their_words_and_long_titles_keep_their_distance(
+    record: CallRecord,
+) -> None:
+    title = "Empathy in the first 30 seconds"
+    long = replace(record.behaviors[0], title=title, explanation="Word by word. " * 20)
+    lines = printed(replace(record, behaviors=(long,))).splitlines()
+    assert [line for line in lines if line.endswith(" ")] == []
+    assert any(line.startswith(f"{title} partial") for line in lines)
+
+
 def test_weight_that_took_no_part_in_the_overall_score_is_told(record: CallRecord) -> None:
     rapport, discovery = record.behaviors
     unjudged = replace(discovery, outcome=Outcome.NOT_ASSESSABLE, weight=15)
