@@ -308,7 +308,7 @@ def _line(cue: _Cue) -> Iterator[TextUtterance]:
     for voice, end in zip(voices, ends, strict=False):
         said = cue.text[voice.end() : end]
         if _plain(said):
-            yield TextUtterance(_plain(voice[1]), _plain(said), cue.start, cue.end)
+            yield _utterance(_plain(voice[1]), _plain(said), cue)
     if voices or not _plain(cue.text):
         return
     prefixed = _NAMED.fullmatch(_plain(cue.text))
@@ -317,7 +317,17 @@ def _line(cue: _Cue) -> Iterator[TextUtterance]:
             f"caption {cue.number} does not say who speaks",
             remedy="Write <v Agent> (WebVTT) or `Agent: ` before what is said.",
         )
-    yield TextUtterance(prefixed[1], prefixed[2], cue.start, cue.end)
+    yield _utterance(prefixed[1], prefixed[2], cue)
+
+
+def _utterance(speaker: str, text: str, cue: _Cue) -> TextUtterance:
+    """Its words keep the caption's times when captions are joined: when each was said matters."""
+    if cue.end < cue.start:
+        raise InvalidInput(
+            f"caption {cue.number} ends before it starts", remedy="Correct its times."
+        )
+    words = tuple(TextWord(word, cue.start, cue.end) for word in text.split())
+    return TextUtterance(speaker, text, words=words)
 
 
 def _plain(text: str) -> str:
@@ -329,15 +339,16 @@ def _joined(lines: Sequence[TextUtterance]) -> list[TextUtterance]:
     joined: list[TextUtterance] = []
     for line in lines:
         before = joined[-1] if joined else None
-        if before and before.speaker == line.speaker and _gap(before, line) <= SAME_UTTERANCE:
-            joined[-1] = replace(before, text=f"{before.text} {line.text}", end=line.end)
+        if before and before.speaker == line.speaker and _follows(before.words[-1], line.words[0]):
+            text = f"{before.text} {line.text}"
+            joined[-1] = replace(before, text=text, words=before.words + line.words)
         else:
             joined.append(line)
     return joined
 
 
-def _gap(before: TextUtterance, after: TextUtterance) -> float:
-    return (after.start or 0.0) - (before.end or 0.0)
+def _follows(before: TextWord, after: TextWord) -> bool:
+    return before.start <= after.start <= before.end + SAME_UTTERANCE
 
 
 def _from_text(text: str) -> TextConversation:

@@ -271,8 +271,13 @@ class TextConversation:
 
     @property
     def timing(self) -> Timing:
-        """Whether its words, its utterances or neither have times."""
-        if any(each.words for each in self.utterances):
+        """Whether its words, its utterances or neither have times.
+
+        Words that begin together have no times of their own, but those of their caption.
+        """
+        words = sum(len(each.words) for each in self.utterances)
+        begun = sum(len({word.start for word in each.words}) for each in self.utterances)
+        if 2 * begun > words:
             return Timing.WORDS
         timed = any(each.start is not None for each in self.utterances)
         return Timing.UTTERANCES if timed else Timing.NONE

@@ -17,12 +17,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from callscope import formats, transcripts
 from callscope.audio import AudioLimits, probe
 from callscope.clients import RemoteDiarizer, RemoteScorer, RemoteTranscriber
-from callscope.errors import AudioNotFound, CallscopeError, RubricNotFound, UnknownChannel
+from callscope.errors import AudioNotFound, CallscopeError, UnknownChannel
 from callscope.models import load_manifest
 from callscope.pipeline import (
     AnalyzeOptions,
     DiarizeOptions,
-    RubricSource,
     StageProgress,
     TranscribeOptions,
     analyze,
@@ -37,6 +36,7 @@ from callscope.types import AudioSource, CallRecord, Recording, TextConversation
 from services.diarize.servicer import build as build_diarize
 from services.diarize.settings import DiarizeSettings
 from services.report import report
+from services.rubric_files import rubric_source
 from services.score.library import RubricLibrary
 from services.score.servicer import build as build_score
 from services.score.settings import ScoreSettings
@@ -66,10 +66,10 @@ class Request:
         """What the pipeline is asked for.
 
         Raises:
-            RubricNotFound: the rubric looks like a path, and there is no such file.
+            RubricNotFound, InvalidRubric: as `rubric_source`.
         """
         return AnalyzeOptions(
-            rubric=_rubric(self.rubric_name),
+            rubric=rubric_source(self.rubric_name),
             agent_channel=self.agent_channel,
             transcribe=TranscribeOptions(self.language, self.hotwords, self.model),
             diarize=DiarizeOptions(self.speakers, self.speakers),
@@ -221,7 +221,8 @@ def _source(file: Path, options: AnalyzeOptions, limits: AudioLimits) -> _Source
     except OSError as error:
         raise AudioNotFound(f"cannot be read: {error.strerror}", remedy="Check the path.") from None
     sha256 = transcripts.digest(text)
-    return _Source(Recording(sha256[:16], None, sha256, text.duration, None, None, None), text)
+    uri = file.resolve().as_uri()
+    return _Source(Recording(sha256[:16], uri, sha256, text.duration, None, None, None), text)
 
 
 def _recording(file: Path, options: AnalyzeOptions, limits: AudioLimits) -> Recording:
@@ -289,16 +290,6 @@ def _bars(console: Console, name: str, stages: Sequence[str]) -> Iterator[_Bars]
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         yield _Bars(progress, name, stages)
-
-
-def _rubric(name: str) -> RubricSource:
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        return RubricSource(name=name)
-    try:
-        return RubricSource(yaml=path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RubricNotFound(f"{name}: {error.strerror}") from None
 
 
 def _show(record: CallRecord, request: Request, many: bool) -> None:

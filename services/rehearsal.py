@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from callscope.errors import InvalidInput
+from callscope.errors import CallscopeError, InvalidInput
 from callscope.models import ModelStore
 from callscope.pipeline import AnalyzeOptions, DiarizeOptions, RubricSource, TranscribeOptions
 from callscope.record import from_json
@@ -34,23 +34,30 @@ Place = tuple[str, Finding]
 """What a sentence's call is called and when it was said there, and the sentence."""
 
 
-def rehearse(acts: Sequence[OwnAct], calls: Sequence[Path]) -> None:
+def rehearse(acts: Sequence[OwnAct], calls: Sequence[Path]) -> int:
     """Print where each act fires in the calls, the surest first, and how sure it is.
 
+    Returns:
+        The exit status: 0, or the highest among the recordings that failed and are left out.
+
     Raises:
-        CallscopeError: a call cannot be read, or a model is missing.
+        CallscopeError: a record cannot be read, or a model is missing.
     """
     engine = _engine()
     heads = engine.own_acts.of(acts)
-    found = [
-        (f"{name} {_when(record, finding)}".rstrip(), finding)
-        for name, record in _records(calls)
-        for finding in engine.read(record.utterances, acts).findings
-    ]
+    status = 0
+    found: list[Place] = []
+    for name, record in _records(calls):
+        if isinstance(record, CallscopeError):
+            status = max(status, record.exit_status)
+            continue
+        findings = engine.read(record.utterances, acts).findings
+        found += [(f"{name} {_when(record, each)}".rstrip(), each) for each in findings]
     for act, head in zip(acts, heads, strict=True):
         click.echo(f"{act.title} ({act.id})")
         _show(act.id, found)
         click.echo(f"  {_trial(head)}")
+    return status
 
 
 def learn(acts: Sequence[OwnAct], file: Path) -> None:
@@ -72,8 +79,8 @@ def _engine() -> ScoreEngine:
     return ScoreEngine(store, library, settings.device, settings.threads)
 
 
-def _records(calls: Sequence[Path]) -> Iterator[tuple[str, CallRecord]]:
-    """The record of each call: read where it is one, made where it is a recording."""
+def _records(calls: Sequence[Path]) -> Iterator[tuple[str, CallRecord | CallscopeError]]:
+    """The record of each call: read where it is one, made (or failed) where it is a recording."""
     for call in calls:
         if call.suffix in RECORDS:
             yield from _read(call)
@@ -82,8 +89,7 @@ def _records(calls: Sequence[Path]) -> Iterator[tuple[str, CallRecord]]:
         from services.analyze import records  # the engines of speech, which records do without
 
         for call, outcome in zip(recordings, records(recordings, OPTIONS), strict=True):
-            if isinstance(outcome, CallRecord):
-                yield call.name, outcome
+            yield call.name, outcome
 
 
 def _read(path: Path) -> Iterator[tuple[str, CallRecord]]:
@@ -111,7 +117,8 @@ def _show(act: str, found: Sequence[Place]) -> None:
     )
     count = sum(probability >= FOUND for probability, _, _ in likely)
     read = sum(act in finding.probabilities for _, finding in found)
-    click.echo(f"  fires in {count} of {read} sentences of the agent")
+    legend = " (*; the others below came near)" if likely else ""
+    click.echo(f"  fires in {count} of {read} sentences of the agent{legend}")
     for probability, name, finding in likely[:SHOWN]:
         mark = "*" if probability >= FOUND else " "
         click.echo(f"  {mark} {probability:4.0%}  {name}  {finding.sentence.text}")
@@ -130,5 +137,5 @@ def _trial(head: OwnHead) -> str:
         return f"Learned from {given}; {told}."
     return (
         f"Learned from {given}; {told}. On trial below {PROVEN}: give its behavior the weight 0, "
-        "and add the sentences above that it got wrong, or was unsure of."
+        "and add what `callscope rubric try` shows that it got wrong, or was unsure of."
     )

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Set
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -47,7 +46,7 @@ def report(record: CallRecord, console: Console) -> None:
     _headline(record, console)
     _section("Dialogue", console)
     for utterance in record.utterances:
-        console.print(_said(utterance, record.metrics.timing))
+        _print(_said(utterance, record.metrics.timing), console)
     _section("Conversation", console)
     _conversation(record, console)
     _section("Behaviors", console)
@@ -83,7 +82,14 @@ def _headline(record: CallRecord, console: Console) -> None:
     overall = record.overall
     score = "not assessable" if overall.score is None else f"{overall.score:.0f}/100"
     failed = f"  failed by {overall.auto_fail}" if overall.auto_fail else ""
-    console.print(Text.assemble("Overall ", (score, "bold"), (failed, _BAD)))
+    console.print(Text.assemble("Overall ", (score, "bold"), _share(record), (failed, _BAD)))
+
+
+def _share(record: CallRecord) -> str:
+    """How much of the weight the overall score is made of, where that is not all of it."""
+    scored = sum(each.weight for each in record.behaviors if each.score is not None)
+    whole = sum(each.weight for each in record.behaviors)
+    return f", of {scored / whole:.0%} of the weight" if 0 < scored < whole else ""
 
 
 def _medium(recording: Recording) -> str:
@@ -142,7 +148,7 @@ def _behavior(behavior: BehaviorScore, quoted_below: Set[Evidence], console: Con
     score = "" if behavior.score is None else f"{behavior.score:.0f}"
     console.print(
         Text.assemble(
-            (f"{behavior.title:<30}", "bold"),
+            (f"{behavior.title:<29} ", "bold"),
             (f"{_words(behavior.outcome):<16}", _OUTCOME_STYLE[behavior.outcome]),
             f"{score:>3}",
             (f"  confidence {behavior.confidence:.2f}  weight {behavior.weight:g}", "dim"),
@@ -168,20 +174,19 @@ def _disclosure(disclosure: DisclosureResult, console: Console) -> None:
     ):
         if found:
             facts.append(flaw)
-    console.print(
-        Text.assemble(
-            (f"{disclosure.title:<30}", "bold"),
-            (f"{_words(disclosure.status):<16}", _STATUS_STYLE[disclosure.status]),
-            ("  ".join(facts), "dim"),
-        )
+    line = Text.assemble(
+        (f"{disclosure.title:<29} ", "bold"),
+        (f"{_words(disclosure.status):<16}", _STATUS_STYLE[disclosure.status]),
+        ("  ".join(facts), "dim"),
     )
+    _print(line, console)
     _because(disclosure.explanation, disclosure.evidence, console)
 
 
 def _not_required(disclosures: Iterable[DisclosureResult], console: Console) -> None:
     titles = [d.title for d in disclosures if d.status is DisclosureStatus.NOT_REQUIRED]
     if titles:
-        console.print(Text(f"Not called for: {', '.join(titles)}", style=_NONE))
+        _print(Text(f"Not called for: {', '.join(titles)}", style=_NONE), console)
 
 
 def _grouped(evidence: Iterable[Evidence]) -> Iterable[tuple[Evidence, str]]:
@@ -197,22 +202,36 @@ def _grouped(evidence: Iterable[Evidence]) -> Iterable[tuple[Evidence, str]]:
 
 def _because(explanation: str, evidence: Iterable[Evidence], console: Console) -> None:
     if explanation:
-        console.print(Padding(Text(explanation), (0, 0, 0, 2), expand=False))
+        _print(Text(explanation), console, indent=2)
     for each, labels in _grouped(evidence):
         mark, style = _MARK.get(each.polarity, _MISSED_MARK)
         when = "" if each.start is None else f"{clock(each.start)} "
         quote = Text.assemble((f"{mark} {when}", style), f"“{each.quote}”", (f"  {labels}", "dim"))
-        console.print(Padding(quote, (0, 0, 0, 4), expand=False))
+        _print(quote, console, indent=4)
 
 
 def _review(record: CallRecord, console: Console) -> None:
     console.print()
+    skipped = [b for b in record.behaviors if b.outcome is Outcome.NOT_ASSESSABLE]
+    if skipped:
+        weight = f"{sum(each.weight for each in skipped):g}"
+        whole = f"{sum(each.weight for each in record.behaviors):g}"
+        titles = ", ".join(each.title for each in skipped)
+        unjudged = Text(f"Not assessable: {titles} (weight {weight} of {whole})", style=_HALF)
+        _print(unjudged, console)
     if not record.review.needed:
         console.print(Text("No review needed.", style=_GOOD))
         return
     console.print(Text("A person should look at this call:", style=_HALF))
     for reason in record.review.reasons:
-        console.print(Padding(Text(f"• {reason}"), (0, 0, 0, 2), expand=False))
+        _print(Text(f"• {reason}"), console, indent=2)
+
+
+def _print(text: Text, console: Console, indent: int = 0) -> None:
+    """Wrapped and indented, without the blanks that rich fills lines up with."""
+    for line in text.wrap(console, console.width - indent):
+        line.rstrip()
+        console.print(Text.assemble(" " * indent, line))
 
 
 def _percent(share: float | None) -> str:

@@ -3,16 +3,17 @@
 import json
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from callscope.errors import EXIT_SERVICE_FAILED, RubricNotFound
+from callscope.errors import EXIT_SERVICE_FAILED
 from services.gateway_client import ClientSettings, GatewayClient
+from services.report import clock
+from services.rubric_files import rubric_source
 
 __all__ = ["diff", "rescore"]
 
@@ -104,13 +105,10 @@ def _order(rubric: str | None, source: str | None, model: str | None) -> dict[st
         body["transcribe_model"] = model
     if rubric is None:
         return body
-    path = Path(rubric)
-    if path.suffix not in (".yaml", ".yml"):
-        return {**body, "rubric": rubric}
-    try:
-        return {**body, "rubric_yaml": path.read_text(encoding="utf-8")}
-    except OSError as error:
-        raise RubricNotFound(f"{rubric}: {error.strerror}") from None
+    named = rubric_source(rubric)
+    if named.yaml is None:
+        return {**body, "rubric": named.name}
+    return {**body, "rubric_yaml": named.yaml}
 
 
 def _filters(filters: Iterable[str]) -> dict[str, str]:
@@ -140,23 +138,49 @@ def _followed(client: GatewayClient, orders: Sequence[Mapping[str, Any]]) -> lis
 def _show(found: Mapping[str, Any], console: Console) -> None:
     overall = [_score(found[name]["score"]) for name in ("overall_before", "overall_after")]
     console.print(f"Overall {overall[0]} → {overall[1]}")
-    changes = [
-        (each["title"], _behavior(each["before"]), _behavior(each["after"]), each["reasons"])
-        for each in found["behaviors"]
-    ]
-    changes += [
-        (each["title"], _disclosure(each["before"]), _disclosure(each["after"]), each["reasons"])
-        for each in found["disclosures"]
-    ]
-    for title, before, after, reasons in changes:
-        console.print(f"{title}: {before} → {after}", markup=False)
-        for reason in reasons:
-            console.print(f"  {reason}", style="dim", markup=False)
+    changes = [*_changes(found["behaviors"], _behavior)]
+    changes += _changes(found["disclosures"], _disclosure)
+    for line, details in changes:
+        console.print(line, markup=False)
+        for detail in details:
+            console.print(f"  {detail}", style="dim", markup=False)
+    weights = [*_weights(found["behaviors"])]
+    if weights:
+        console.print(f"Weights: {', '.join(weights)}", markup=False)
     for sign, name in (("+", "review_reasons_gained"), ("-", "review_reasons_lost")):
         for reason in found[name]:
             console.print(f"{sign} {reason}", markup=False)
     if not changes:
         console.print("No behavior and no disclosure is judged otherwise.")
+
+
+def _changes(
+    each_of: Iterable[Mapping[str, Any]], shown: Callable[[Mapping[str, Any] | None], str]
+) -> Iterator[tuple[str, list[str]]]:
+    """A line for what is judged otherwise, and why; what is only weighed otherwise is left out."""
+    for each in each_of:
+        before, after = shown(each["before"]), shown(each["after"])
+        if before != after:
+            yield f"{each['title']}: {before} → {after}", each["reasons"]
+        elif each["gained"] or each["lost"]:
+            signs = [("+", evidence) for evidence in each["gained"]]
+            signs += [("-", evidence) for evidence in each["lost"]]
+            details = [f"{sign} {_place(evidence)}" for sign, evidence in signs]
+            yield f"{each['title']}: {after}, on other evidence", details
+
+
+def _place(evidence: Mapping[str, Any]) -> str:
+    """What it is evidence of, and when; without times, what was said."""
+    label, start = evidence["label"].replace("_", " "), evidence["start"]
+    return f"{label} “{evidence['quote']}”" if start is None else f"{label} at {clock(start)}"
+
+
+def _weights(behaviors: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for each in behaviors:
+        if each["before"] and each["after"]:
+            was, now = each["before"]["weight"], each["after"]["weight"]
+            if was != now:
+                yield f"{each['title']} {was:g} → {now:g}"
 
 
 def _score(score: float | None) -> str:
@@ -168,4 +192,7 @@ def _behavior(verdict: Mapping[str, Any] | None) -> str:
 
 
 def _disclosure(verdict: Mapping[str, Any] | None) -> str:
-    return "not checked" if verdict is None else str(verdict["status"])
+    if verdict is None:
+        return "not checked"
+    coverage = "" if verdict["coverage"] is None else f" {verdict['coverage']:.0%}"
+    return f"{verdict['status']}{coverage}{', late' if verdict['on_time'] is False else ''}"

@@ -1,6 +1,7 @@
 """`callscope rubric`: check rubrics, list the shipped ones, try and learn acts of one's own."""
 
 import sys
+from collections.abc import Sized
 from pathlib import Path
 
 import click
@@ -8,9 +9,12 @@ import click
 from callscope import rubric as rubrics
 from callscope.errors import InvalidRubric
 from services.interrupts import kill_interrupts
-from services.score.library import RubricLibrary
+from services.rubric_files import text_of
+from services.score.library import SHIPPED, RubricLibrary
 
 __all__ = ["rubric"]
+
+_FILE = click.Path(path_type=Path)  # a missing one is an error of input here as elsewhere: 3
 
 
 @click.group()
@@ -19,10 +23,15 @@ def rubric() -> None:
 
 
 @rubric.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=_FILE)
 def check(file: Path) -> None:
-    """Check a rubric FILE: say what it holds, or list every problem with its line."""
-    text = _text(file)
+    """Check a rubric: say what it holds, or list every problem with its line.
+
+    FILE is a YAML file, or a shipped rubric's name.
+    """
+    if not file.exists():
+        file = {path.stem: path for path in SHIPPED.glob("*.yaml")}.get(str(file), file)
+    text = text_of(file)
     found = rubrics.problems(text)
     for problem in found:
         place = f"{problem.where}: " if problem.where else ""
@@ -31,8 +40,9 @@ def check(file: Path) -> None:
         sys.exit(InvalidRubric.exit_status)
     sound = rubrics.load(text, str(file))
     click.echo(
-        f"{file}: {sound.title} ({sound.id} {sound.version}), {len(sound.behaviors)} behaviors,"
-        f" {len(sound.disclosures)} disclosures, digest {sound.digest[:12]}"
+        f"{file}: {sound.title} ({sound.id} {sound.version}), "
+        f"{_count(sound.behaviors, 'behavior')}, {_count(sound.disclosures, 'disclosure')},"
+        f" digest {sound.digest[:12]}"
     )
 
 
@@ -50,13 +60,8 @@ def list_(folder: Path | None) -> None:
 
 
 @rubric.command(name="try")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument(
-    "calls",
-    nargs=-1,
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)
+@click.argument("file", type=_FILE)
+@click.argument("calls", nargs=-1, required=True, type=_FILE)
 def try_(file: Path, calls: tuple[Path, ...]) -> None:
     """Show where the own acts of FILE fire in CALLS, and how sure they are.
 
@@ -66,22 +71,17 @@ def try_(file: Path, calls: tuple[Path, ...]) -> None:
     kill_interrupts()
     from services.rehearsal import rehearse  # pulls in the engines
 
-    rehearse(rubrics.load_own_acts(_text(file), str(file)), calls)
+    sys.exit(rehearse(rubrics.load_own_acts(text_of(file), str(file)), calls))
 
 
 @rubric.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=_FILE)
 def learn(file: Path) -> None:
     """Learn the own acts of FILE, say how well, and store them beside it."""
     from services.rehearsal import learn as learn_acts  # pulls in the engine
 
-    learn_acts(rubrics.load_own_acts(_text(file), str(file)), file)
+    learn_acts(rubrics.load_own_acts(text_of(file), str(file)), file)
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidRubric(
-            f"{file}: byte {error.start} is no UTF-8", remedy="Save the file as UTF-8."
-        ) from None
+def _count(these: Sized, name: str) -> str:
+    return f"{len(these)} {name}{'' if len(these) == 1 else 's'}"

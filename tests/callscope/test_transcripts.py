@@ -250,6 +250,28 @@ def test_captions_are_read_and_those_of_one_flow_are_one_utterance() -> None:
     assert [each.backchannel for each in talk.utterances] == [False, True, False]
 
 
+def test_words_of_joined_captions_keep_the_times_of_their_own() -> None:
+    """Else a notice would seem to come before what the caption before it tells of."""
+    captions = (
+        "00:10.000 --> 00:13.000\nAgent: I'm so sorry. Let me open your account.\n\n"
+        "00:14.000 --> 00:19.000\nAgent: This call is recorded.\n"
+    )
+    talk = dialogue.read(read(captions.encode(), "vtt"))
+    (said,) = talk.utterances
+    assert (said.start, said.end) == (10.0, 19.0)
+    times = [(word.start, word.end) for word in said.words]
+    assert times == [(10.0, 13.0)] * 8 + [(14.0, 19.0)] * 4
+    assert talk.metrics.timing is Timing.UTTERANCES
+
+
+def test_captions_out_of_order_are_not_joined() -> None:
+    captions = (
+        "00:10.000 --> 00:13.000\nAgent: Later.\n\n00:01.000 --> 00:02.000\nAgent: Earlier.\n"
+    )
+    text = read(captions.encode(), "vtt")
+    assert [each.text for each in text.utterances] == ["Later.", "Earlier."]
+
+
 def test_subrip_is_read() -> None:
     text = read(SRT.encode(), "srt")
     assert [(each.speaker, each.text, each.end) for each in text.utterances] == [
@@ -297,6 +319,7 @@ def test_plain_text_is_read_without_times() -> None:
         (b"", "txt", "empty"),
         (b"nothing", "vtt", "no captions"),
         (b"WEBVTT\n\n00:01.000 --> 00:02.000\nHello there\n", "vtt", "caption 1"),
+        (b"WEBVTT\n\n00:02.000 --> 00:01.000\nAgent: Hello\n", "vtt", "caption 1 ends before"),
         (b"{}", "docx", "'docx'"),
     ],
 )

@@ -46,6 +46,7 @@ def test_a_chat_is_judged_but_for_what_needs_times(records: list[Any]) -> None:
     assert outcomes["empathy_opening"] == "delivered"
     assert outcomes["active_listening"] == "not_assessable"
     assert chat["metrics"]["timing"] == "none"
+    assert chat["recording"]["uri"].endswith("/chat.txt")  # by which the table calls it
     assert {model["stage"] for model in chat["provenance"]["models"]} == {"score"}
 
 

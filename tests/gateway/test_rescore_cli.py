@@ -3,9 +3,18 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from callscope.diff import diff as difference
+from callscope.types import CallRecord
+from services import rescore_cli
+from services.gateway_client import GatewayClient
 from tests.gateway.conftest import Up, noise, send
+from tests.gateway.records import behavior, disclosure, judged, record
 
 
 def run(up: Up, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -70,3 +79,28 @@ def test_what_cannot_be_meant_is_refused(up: Up) -> None:
     assert run(up, "rescore", "x", "--where", "queue=a").returncode == 2
     unknown = run(up, "rescore", "01980a4e-2f7c-7c7d-9d52-0a6f3f0c8b11")
     assert (unknown.returncode, "no call" in unknown.stderr) == (3, True)
+
+
+def shown(before: CallRecord, after: CallRecord, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What `callscope diff` prints of two records."""
+    found = json.loads(json.dumps(asdict(difference(before, after))))
+    monkeypatch.setattr(GatewayClient, "ask", lambda *_, **__: found)
+    return CliRunner().invoke(rescore_cli.diff, ["x"]).output.splitlines()
+
+
+def test_only_what_is_judged_otherwise_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rapport, closing = behavior("rapport", "delivered", 100.0), behavior("closing", "missed", 9.0)
+    late = disclosure("recording", "delivered", False)
+    before = record("x", behaviors=(rapport, closing), disclosures=(late,), **judged(50.0))
+    other = behavior("closing", "missed", 9.0, "Goodbye.")
+    changed = (replace(rapport, weight=20.0), replace(other, weight=30.0))
+    after = record(
+        "x", behaviors=changed, disclosures=(replace(late, on_time=True),), **judged(40.0)
+    )
+    assert shown(before, after, monkeypatch) == [
+        "Overall 50.0 → 40.0",
+        "Closing: missed 9.0, on other evidence",
+        "  + act at 00:00",
+        "Recording: delivered 50%, late → delivered 50%",
+        "Weights: Rapport 50 → 20, Closing 50 → 30",
+    ]

@@ -82,13 +82,26 @@ def test_try_shows_where_it_fires_and_how_sure_it_is(file: Path, record: Path) -
     shown = run("try", file, record)
     assert shown.exit_code == 0
     assert "Offers to call the customer back (callback_offer)" in shown.output
-    assert "fires in 1 of 3 sentences" in shown.output
+    assert "fires in 1 of 3 sentences of the agent (*; " in shown.output
     assert re.search(rf"\* +\d\d%  calls/monday.wav 00:0\d  {re.escape(OFFER)}", shown.output)
     assert "On trial below 30" in shown.output
 
 
+def test_a_recording_that_cannot_be_read_is_left_out_and_gives_the_status(
+    file: Path, record: Path
+) -> None:
+    empty = file.with_name("empty.wav")
+    empty.touch()
+    shown = run("try", file, empty, record)
+    assert shown.exit_code == 3
+    assert "empty.wav" in shown.stderr
+    assert "fires in 1 of 3 sentences" in shown.output
+
+
 def test_what_is_learned_is_used_by_name(file: Path, engine: ScoreEngine) -> None:
-    assert "callback_offer" in run("learn", file).output
+    learned = run("learn", file).output
+    assert "callback_offer" in learned
+    assert "what `callscope rubric try` shows that it got wrong" in learned  # nothing is above
     assert file.with_name("callback.heads.safetensors").is_file()
     acts, behavior = recipe()
     mine = 'id: mine\nversion: "1"\ntitle: Mine\n' + behavior.replace("weight: 0", "weight: 100")

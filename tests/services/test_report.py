@@ -137,6 +137,25 @@ def test_a_call_that_needs_no_review_says_so(record: CallRecord) -> None:
     assert "No review needed." in printed(replace(record, review=Review(False, ())))
 
 
+def test_lines_end_with_their_words_and_long_titles_keep_their_distance(
+    record: CallRecord,
+) -> None:
+    title = "Empathy in the first 30 seconds"
+    long = replace(record.behaviors[0], title=title, explanation="Word by word. " * 20)
+    lines = printed(replace(record, behaviors=(long,))).splitlines()
+    assert [line for line in lines if line.endswith(" ")] == []
+    assert any(line.startswith(f"{title} partial") for line in lines)
+
+
+def test_weight_that_took_no_part_in_the_overall_score_is_told(record: CallRecord) -> None:
+    rapport, discovery = record.behaviors
+    unjudged = replace(discovery, outcome=Outcome.NOT_ASSESSABLE, weight=15)
+    shown = printed(replace(record, behaviors=(rapport, unjudged), review=Review(False, ())))
+    assert "Overall 55/100, of 40% of the weight" in shown
+    assert "Not assessable: Discovery (weight 15 of 25)\nNo review needed." in shown
+    assert "of the weight" not in printed(replace(record, behaviors=(rapport,)))
+
+
 @pytest.mark.parametrize(("seconds", "shown"), [(0.0, "00:00"), (59.9, "00:59"), (3661, "61:01")])
 def test_the_clock_counts_minutes(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown
