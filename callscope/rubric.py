@@ -206,7 +206,8 @@ class Event:
     telling of it: ten of each and more teach what the wordings have in common. `cues` are what
     the service has learned to hear in any words, and less of them is enough where the event is
     `usual` in the calls that the rubric is for. With `acts`, the sentence must be one of these as
-    well: to speak of an account is one thing, to do something on it another.
+    well, and with `unless` none of those: to speak of an account is one thing, to do something on
+    it another.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -220,6 +221,7 @@ class Event:
     at_least: Annotated[int, Field(ge=1, le=20)] = 1
     cues: tuple[Cue, ...] = ()
     acts: tuple[AgentAct, ...] = ()
+    unless: tuple[Cue, ...] = ()
     usual: bool = False
 
 

@@ -90,10 +90,10 @@ def delivery(disclosure: Disclosure, passages: Sequence[Passage], setting: Setti
     )
 
 
-def _said(deadline: Deadline, passages: Sequence[Passage]) -> float:
-    """When it was begun, or all of it said where the deadline asks for that: in seconds."""
-    starts = [each.start for each in passages]
-    return max(starts) if deadline.complete else min(starts)
+def _said(deadline: Deadline, passages: Sequence[Passage]) -> Passage:
+    """With which words it was begun, or all of it said where the deadline asks for that."""
+    spoken = sorted(passages, key=lambda each: (each.start, each.utterance, each.first))
+    return spoken[-1 if deadline.complete else 0]
 
 
 def _passed(
@@ -115,7 +115,7 @@ def _on_time(
         return passed is None
     if setting.metrics.timing is Timing.NONE:
         return None
-    return _said(deadline, passages) <= setting.agent_start + deadline.seconds
+    return _said(deadline, passages).start <= setting.agent_start + deadline.seconds
 
 
 def _in_order(

@@ -135,11 +135,16 @@ def _volunteered(
     if not required:
         return said
     return tuple(
-        finder.volunteered(element) or passage
-        if element.volunteered and not _given(passage)
-        else passage
+        _sooner(passage, finder.volunteered(element) if element.volunteered else None)
         for element, passage in zip(disclosure.elements, said, strict=True)
     )
+
+
+def _sooner(passage: Passage | None, told: Passage | None) -> Passage | None:
+    """What the customer told, unless the agent asked before."""
+    if told is None or (passage is not None and _given(passage) and passage.start <= told.start):
+        return passage
+    return told
 
 
 def _found(

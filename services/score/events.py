@@ -18,6 +18,7 @@ from services.score.misheard import Heard as HeardWord
 from services.score.misheard import heard as heard_words
 from services.score.misheard import restored
 from services.score.odds import logistic, moved
+from services.score.passages import Passage, likelihood
 from services.score.plain_speech import spoken
 from services.score.reading import Finding, Reading
 from services.score.vocabulary import Vocabulary
@@ -68,12 +69,17 @@ class Heard:
         """Start of that sentence, in seconds."""
         return self.finding.sentence.start
 
-    def precedes(self, seconds: float) -> bool:
-        """Whether it comes before what is said from then on.
+    def precedes(self, statement: Passage) -> bool:
+        """Whether it comes before the statement.
 
-        What a sentence reports as done was done before anything else that it says.
+        What a sentence reports as done was done before anything else that it says, unless it is
+        the surer of the two: "I'll take that off your card now" asks rather than reports.
         """
-        return self.start < seconds or (bool(self.event.acts) and self.start == seconds)
+        sentence = self.finding.sentence
+        if sentence.utterance == statement.utterance and statement.first in sentence.places:
+            return bool(self.event.acts) and self.probability > likelihood(statement.match)
+        mine = self.start, sentence.utterance, sentence.first
+        return mine < (statement.start, statement.utterance, statement.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +93,13 @@ class Hearing:
     chances: Mapping[str, float]
     told: Mapping[str, Sequence[Heard]]
 
-    def before(self, event: str, seconds: float) -> Heard | None:
-        """The sentence that tells of the event before a statement at that moment, if one does."""
+    def before(self, event: str, statement: Passage) -> Heard | None:
+        """The sentence that tells of the event before the statement, if one does."""
         heard = self.heard.get(event)
-        if heard is not None and heard.precedes(seconds):
+        if heard is not None and heard.precedes(statement):
             return heard
         told = self.told.get(event, ())
-        likeliest = _likeliest(each for each in told if each.precedes(seconds))
+        likeliest = _likeliest(each for each in told if each.precedes(statement))
         return likeliest[0] if _together(likeliest) >= PASSED else None
 
 
@@ -204,7 +210,7 @@ def _told_by_cues(event: Event, lines: _Lines) -> list[Heard]:
     """The sentences of those by whom the event may be told, each as likely as its cues make it."""
     found = []
     for finding in (lines.findings[row] for row in lines.of(event)):
-        _, probability = finding.best(event.cues)
+        _, probability = finding.best(event.cues, event.unless)
         if event.acts:
             probability *= finding.best(event.acts)[1]
         found.append(Heard(event, finding, probability))

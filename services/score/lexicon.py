@@ -93,5 +93,6 @@ TAG = re.compile(r"(?:\bright|\bcorrect|\byes|\bis that it|\bis that right|\boka
 LEAD_INS = _words("so and okay ok right well now oh um uh but then alright great sure sorry thanks")
 NO_NAMES = _words(
     "yes no yeah sure okay hi hello oh well it it's i i'm the my and this is that's thanks thank "
-    "mr mrs ms mister miss missus dr doctor good of course just so um uh first last name"
+    "mr mrs ms mister miss missus dr doctor good morning afternoon evening day of course just so "
+    "um uh first last name"
 )

@@ -6,6 +6,7 @@ A rule, not a head: a name is a name because somebody gave it, not because of ho
 import re
 from collections.abc import Iterator, Sequence
 
+from callscope.tokens import tokens
 from callscope.types import Role
 from services.score import lexicon
 from services.score.sentences import Sentence
@@ -32,6 +33,11 @@ _OWN_NAME = re.compile(
     rf" (?:{_TITLE}\.? )?([\w'-]+)",
     re.IGNORECASE,
 )
+_IT_IS_ME = re.compile(
+    r"(?:(?:yes|yeah|yep|aye|hi|hello|well|oh) )*"
+    r"(?:speaking|this is (?:he|she|him|her)|(?:that's|thats|that is|it's|its) me)\b"
+)
+_BARE_NAME = re.compile(r"(?:[A-Z][\w'-]+,? ?){2,4}\.?")
 _ASKS_NAME = re.compile(r"\b(?:name|who am i speaking|who do i have|who is calling)\b", re.I)
 _IDENTIFIES = re.compile(r"\b(?:speaking with|speaking to|is this|is that|are you|name)\b", re.I)
 _COMMON = lexicon.NO_NAMES | lexicon.STOP | lexicon.SMALL_TALK | lexicon.NUMBERS | lexicon.CALENDAR
@@ -72,7 +78,16 @@ def _tells_name(text: str, *, at_first: bool) -> bool:
     named = {*_plain([match[1] for match in _OWN_NAME.finditer(text)])}
     if named - _COMMON:
         return True
-    return at_first and any(any(_parts(match[1])) for match in _GIVEN.finditer(text))
+    if not at_first:
+        return False
+    if _IT_IS_ME.match(" ".join(tokens(text))) or _is_bare_name(text):
+        return True
+    return any(any(_parts(match[1])) for match in _GIVEN.finditer(text))
+
+
+def _is_bare_name(text: str) -> bool:
+    """Whether a sentence is a name and surname, and perhaps a place, and nothing else."""
+    return bool(_BARE_NAME.fullmatch(text)) and _COMMON.isdisjoint(_plain(text.split()))
 
 
 def _found(sentences: Sequence[Sentence]) -> Iterator[str]:

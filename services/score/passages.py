@@ -74,10 +74,11 @@ Cut = tuple[int, int, int]
 class Passage:
     """Consecutive words of one utterance, and how well they match, 0 to 1.
 
-    `volunteered` are the customer's.
+    `first` is the place of the first in its utterance. `volunteered` are the customer's.
     """
 
     utterance: int
+    first: int
     words: tuple[Word, ...]
     match: float
     volunteered: bool = False
@@ -192,7 +193,8 @@ class PassageFinder:
         if finding is None or probability < FOUND:
             return None
         utterance = self.reading.utterances[finding.sentence.utterance]
-        return Passage(utterance.index, finding.sentence.words, as_match(probability), True)
+        said = finding.sentence
+        return Passage(utterance.index, said.first, said.words, as_match(probability), True)
 
     def put_right(self, wanted: Wanted) -> Passage | None:
         """The words that match best once what was misheard is put right by a wording."""
@@ -235,7 +237,7 @@ class PassageFinder:
     def _passage(self, cut: Cut, match: float) -> Passage:
         place, start, end = cut
         utterance = self.reading.utterances[place]
-        return Passage(utterance.index, utterance.words[start:end], match)
+        return Passage(utterance.index, start, utterance.words[start:end], match)
 
     def _rows(self, near: Span | None) -> Iterator[int]:
         for row in self._sentences:

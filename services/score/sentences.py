@@ -41,6 +41,11 @@ class Sentence:
         return " ".join(word.text for word in self.words)
 
     @property
+    def places(self) -> range:
+        """The places of its words in the utterance."""
+        return range(self.first, self.first + len(self.words))
+
+    @property
     def start(self) -> float:
         """Start of the first word, in seconds."""
         return self.words[0].start
