@@ -4,7 +4,7 @@ Works on the plain data, so that these problems are reported beside the wrong ty
 fields of the same file, all at once. Anything of the wrong type is passed over here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any
@@ -35,8 +35,8 @@ def run(data: object) -> Iterator[Finding]:
         yield from _unique(items)
     yield from _weights(behaviors)
     yield from _thresholds(data)
-    names = {event.get("id") for _, event in events}
-    acts = {*AgentAct, *(str(act.get("id")) for _, act in own_acts)}
+    names = _ids(events)
+    acts = {*AgentAct, *_ids(own_acts)}
     yield from _own_acts(own_acts)
     for path, behavior in behaviors:
         yield from _acts(path, behavior, acts)
@@ -50,7 +50,7 @@ def run(data: object) -> Iterator[Finding]:
         yield from _wordless(path, disclosure, "script")
         for place, element in elements:
             yield from _wordless(place, element, "wordings", "mentions", "unlike")
-        yield from _after(path, disclosure, {other.get("id") for _, other in disclosures})
+        yield from _after(path, disclosure, _ids(disclosures))
         yield from chain(_deadline(path, disclosure, names), _required(path, disclosure, names))
     for path, event in events:
         if not any(map(event.get, ("wordings", "words", "cues"))):
@@ -64,6 +64,10 @@ def _each(fields: Fields, path: Path, name: str) -> Found:
     for place, item in enumerate(items if isinstance(items, list) else ()):
         if isinstance(item, dict):
             yield (*path, name, place), item
+
+
+def _ids(items: Iterable[tuple[Path, Fields]]) -> set[str]:
+    return {item["id"] for _, item in items if isinstance(item.get("id"), str)}
 
 
 def _texts(fields: Fields, path: Path, name: str) -> Iterator[tuple[Path, str]]:
@@ -154,7 +158,7 @@ def _acts(path: Path, behavior: Fields, known: set[str]) -> Iterator[Finding]:
 def _own_acts(own_acts: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:
     for path, act in own_acts:
         yield from _wordless(path, act, "for", "against")
-        if act.get("id") in {*AgentAct, *CustomerAct, *Cue}:
+        if act.get("id") in (*AgentAct, *CustomerAct, *Cue):
             yield (*path, "id"), f"{act['id']} is the name of a shipped act or cue: take another"
         yield from _repeated(path, act)
 
@@ -175,17 +179,17 @@ def _repeated(path: Path, act: Fields) -> Iterator[Finding]:
 
 def _elements(elements: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:
     yield from _unique(elements)
-    alone = {element.get("id") for _, element in elements if not element.get("only_with")}
+    alone = _ids(each for each in elements if not each[1].get("only_with"))
     for path, element in elements:
         name = element.get("only_with")
         if isinstance(name, str) and name not in alone:
             yield (*path, "only_with"), f"{name} is no other element that can stand alone"
 
 
-def _after(path: Path, disclosure: Fields, known: set[Any]) -> Iterator[Finding]:
+def _after(path: Path, disclosure: Fields, known: set[str]) -> Iterator[Finding]:
     names = disclosure.get("after")
     for place, name in enumerate(names if isinstance(names, list) else ()):
-        if name == disclosure.get("id") or (isinstance(name, str) and name not in known):
+        if isinstance(name, str) and (name == disclosure.get("id") or name not in known):
             yield (*path, "after", place), f"{name} is no other disclosure"
 
 
@@ -194,7 +198,7 @@ def _close(name: str, known: set[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _window(path: Path, behavior: Fields, events: set[Any]) -> Iterator[Finding]:
+def _window(path: Path, behavior: Fields, events: set[str]) -> Iterator[Finding]:
     window = behavior.get("window")
     if not isinstance(window, dict):
         return
@@ -208,7 +212,7 @@ def _window(path: Path, behavior: Fields, events: set[Any]) -> Iterator[Finding]
         yield (*place, "after"), _no_event(window["after"])
 
 
-def _deadline(path: Path, disclosure: Fields, events: set[Any]) -> Iterator[Finding]:
+def _deadline(path: Path, disclosure: Fields, events: set[str]) -> Iterator[Finding]:
     deadline = disclosure.get("deadline")
     if not isinstance(deadline, dict):
         return
@@ -218,7 +222,7 @@ def _deadline(path: Path, disclosure: Fields, events: set[Any]) -> Iterator[Find
         yield (*path, "deadline", "before"), _no_event(deadline["before"])
 
 
-def _required(path: Path, disclosure: Fields, events: set[Any]) -> Iterator[Finding]:
+def _required(path: Path, disclosure: Fields, events: set[str]) -> Iterator[Finding]:
     required = disclosure.get("required_when")
     for place, name in enumerate(required if isinstance(required, list) else ()):
         if isinstance(name, str) and name not in events:

@@ -1,13 +1,17 @@
 """Rubrics: every problem at once, each with its line; a digest of the content alone."""
 
+import functools
+import json
+import operator
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callscope import rubric
+from callscope import rubric, strict_yaml
 from callscope.errors import InvalidRubric
 from callscope.types import RubricRef
 
@@ -356,6 +360,17 @@ def test_problems_of_own_acts_have_their_lines(change: tuple[str, str], problem:
 def test_problems_of_disclosures_have_their_lines(fields: str, problem: str) -> None:
     found = said(changed(("    elements:", f"{fields}\n    elements:")))
     assert any(problem in each for each in found), found
+
+
+@pytest.mark.parametrize("wrong", [[], {}, [[]], [{}]])
+def test_a_list_or_a_mapping_in_any_place_is_read_or_reported(wrong: object) -> None:
+    whole = SOUND + OWN
+    for *above, last in filter(None, strict_yaml.read(whole).lines):
+        data: Any = strict_yaml.read(whole).data
+        holder = functools.reduce(operator.getitem, above, data)
+        holder[last] = wrong
+        found = rubric.problems(json.dumps(data))
+        assert found or last != "id", (*above, last)
 
 
 def test_an_element_leans_only_on_one_that_stands_alone() -> None:
