@@ -427,9 +427,16 @@ def _say(document: Document, path: Path, kind: str, message: str) -> str:
         return f"unknown field{_suggestion(path)}"
     if kind == "too_short" and (least := re.search(r"at least (\d+)", message)):
         return f"should be a list with at least {least[1]} item{'s' * (least[1] != '1')}"
-    if kind == "string_type" and isinstance(_at(document.data, path), int | float):
-        return "should be text: put it in quotes"
+    if kind == "string_type":
+        return _no_text(_at(document.data, path))
     return _SAYINGS.get(kind) or message[0].lower() + message[1:]
+
+
+def _no_text(value: object) -> str:
+    if isinstance(value, dict):
+        return "should be text, but its colon makes it a mapping: put the whole text in quotes"
+    quoted = isinstance(value, int | float)
+    return "should be text" + ": put it in quotes" * quoted
 
 
 _SAYINGS = {

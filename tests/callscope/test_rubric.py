@@ -339,6 +339,11 @@ def test_own_acts_can_stand_in_a_file_of_their_own() -> None:
             for name in ("apology", "emotion", "recording_notice")
         ),
         (
+            ("five is", "Please note: five is"),
+            "own_acts[0].for[4]: should be text, but its colon makes it a mapping: put the whole",
+        ),
+        (("five is", "[]"), "own_acts[0].for[4]: should be text"),
+        (
             ("two is, three is, four is, ", ""),
             "own_acts[0].for: should be a list with at least 5 items",
         ),
