@@ -13,7 +13,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -424,12 +423,19 @@ def _has_items(document: Document, path: Path, least: int) -> bool:
 def _say(document: Document, path: Path, kind: str, message: str) -> str:
     """Pydantic's message in the words of someone who writes YAML."""
     if kind == "unexpected_keyword_argument":
-        return f"unknown field{_suggestion(path)}"
+        return f"unknown field{rubric_checks.close(str(path[-1]), _field_names())}"
     if kind == "too_short" and (least := re.search(r"at least (\d+)", message)):
         return f"should be a list with at least {least[1]} item{'s' * (least[1] != '1')}"
     if kind == "string_type":
         return _no_text(_at(document.data, path))
+    if kind in {"enum", "literal_error"}:
+        return _no_choice(_at(document.data, path), re.findall("'(.+?)'", message))
     return _SAYINGS.get(kind) or message[0].lower() + message[1:]
+
+
+def _no_choice(value: object, choices: list[str]) -> str:
+    suggestion = rubric_checks.close(str(value), choices)
+    return rubric_checks.misplaced(value) or f"should be one of {', '.join(choices)}{suggestion}"
 
 
 def _no_text(value: object) -> str:
@@ -444,11 +450,6 @@ _SAYINGS = {
     "tuple_type": "should be a list",
     "dataclass_type": "should be a mapping of fields",
 }
-
-
-def _suggestion(path: Path) -> str:
-    close = get_close_matches(str(path[-1]), _field_names(), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 @cache

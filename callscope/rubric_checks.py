@@ -6,6 +6,7 @@ fields of the same file, all at once. Anything of the wrong type is passed over 
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from enum import StrEnum
 from itertools import chain
 from typing import Any
 
@@ -13,7 +14,7 @@ from callscope.acts import AgentAct, Cue, CustomerAct
 from callscope.strict_yaml import Path
 from callscope.tokens import tokens
 
-__all__ = ["run"]
+__all__ = ["close", "misplaced", "run"]
 
 _POINTS = ("acts", "answers", "metrics")
 _STARTS = ("first_seconds", "last_seconds", "last_share", "after")
@@ -151,7 +152,7 @@ def _acts(path: Path, behavior: Fields, known: set[str]) -> Iterator[Finding]:
                 allowed = known | _ALLOWED.get((kind, field), set())
                 for number, name in enumerate(names if isinstance(names, list) else ()):
                     if isinstance(name, str) and name not in allowed:
-                        problem = f"no act is named {name}{_close(name, allowed)}"
+                        problem = misplaced(name) or f"no act is named {name}{close(name, allowed)}"
                         yield (*place, field, number), problem
 
 
@@ -193,9 +194,25 @@ def _after(path: Path, disclosure: Fields, known: set[str]) -> Iterator[Finding]
             yield (*path, "after", place), f"{name} is no other disclosure"
 
 
-def _close(name: str, known: set[str]) -> str:
-    close = get_close_matches(name, sorted(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+def close(name: str, known: Iterable[str]) -> str:
+    """The one of `known` that `name` is a slip of, as a question; empty if there is none."""
+    found = get_close_matches(name.lower(), sorted(known), n=1)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+def misplaced(name: object) -> str:
+    """Where the act or cue `name` belongs, for when it stands elsewhere; empty if it is neither."""
+    for kind, place in _BELONGS.items():
+        if name in tuple(kind):
+            return f"{name} is {place}"
+    return ""
+
+
+_BELONGS: Mapping[type[StrEnum], str] = {
+    AgentAct: "an act of the agent: it belongs in acts, answers.any_of or penalties",
+    CustomerAct: "an act of the customer: it belongs in opportunity, answers.to or penalties",
+    Cue: "a cue: it belongs in the unless of acts, or in the cues of events and elements",
+}
 
 
 def _window(path: Path, behavior: Fields, events: set[str]) -> Iterator[Finding]:

@@ -103,7 +103,7 @@ def test_three_rubrics_ship() -> None:
         (("weight: 60", "weight: 50"), "line 4: behaviors: the weights add up to 90, not 100"),
         (
             ("detector: disclosures", "detector: magic"),
-            "line 18: behaviors[1].detector: input should be 'acts' or 'disclosures'",
+            "line 18: behaviors[1].detector: should be one of acts, disclosures",
         ),
         (
             ("{first_seconds: 30}", "{first_seconds: 30, last_seconds: 5}"),
@@ -124,12 +124,25 @@ def test_three_rubrics_ship() -> None:
         ),
         (
             ("any_of: [emotion]", "any_of: [apology]"),
-            "line 10: behaviors[0].opportunity.any_of[0]: input should be 'emotion'",
+            "line 10: behaviors[0].opportunity.any_of[0]: apology is an act of the agent: it",
         ),
         (
             ("[apology, understanding]", "[apologie]"),
             "line 12: behaviors[0].acts[0].any_of[0]: no act is named apologie "
             "(did you mean apology?)",
+        ),
+        (
+            ("[apology, understanding]", "[emotion]"),
+            "line 12: behaviors[0].acts[0].any_of[0]: emotion is an act of the customer: it "
+            "belongs in opportunity, answers.to or penalties",
+        ),
+        (
+            ("[apology, understanding]", "[card_payment]"),
+            "line 12: behaviors[0].acts[0].any_of[0]: card_payment is a cue: it belongs in the",
+        ),
+        (
+            ("words: [card number]", "cues: [card_payments]"),
+            "line 22: events[0].cues[0]: should be one of recording_notice, ",
         ),
         (
             ("{first_seconds: 30}", "{last_share: 1}"),
@@ -227,6 +240,19 @@ def test_each_problem_is_reported_at_its_line(change: tuple[str, str], expected:
 def test_fields_are_suggested_as_yaml_calls_them(field: str, suggested: str) -> None:
     (problem,) = said(SOUND + f"    {field}: 1\n")
     assert problem.endswith(f": unknown field{suggested}")
+
+
+@pytest.mark.parametrize(
+    ("change", "suggested"),
+    [
+        (("words: [card number]", "cues: [card_payments]"), "card_payment"),
+        (("any_of: [emotion]", "any_of: [EMOTION]"), "emotion"),
+        (("detector: disclosures", "detector: disclosure"), "disclosures"),
+    ],
+)
+def test_choices_are_suggested(change: tuple[str, str], suggested: str) -> None:
+    (problem,) = said(changed(change))
+    assert problem.endswith(f" (did you mean {suggested}?)")
 
 
 def test_all_problems_come_at_once_in_order_of_line() -> None:
