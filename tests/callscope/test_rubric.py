@@ -92,14 +92,15 @@ def test_three_rubrics_ship() -> None:
     [
         (('version: "1"', "version: 1.0"), "line 2: version: should be text: put it in quotes"),
         (("title: Small\n", ""), "line 1: title: is missing"),
-        (("id: small", "id: Small Talk"), "line 1: id: string should match pattern"),
+        (("id: small", "id: Small Talk"), "line 1: id: should be lower-case letters, digits and _"),
         (
             ("window: {first_seconds: 30}", "windwo: {first_seconds: 30}"),
             "line 9: behaviors[0].windwo: unknown field (did you mean window?)",
         ),
-        (("weight: 60", "weight: lots"), "line 8: behaviors[0].weight: input should be a valid"),
-        (("weight: 60", "weight: true"), "line 8: behaviors[0].weight: input should be a valid"),
-        (("weight: 60", "weight: .nan"), "line 8: behaviors[0].weight: input should be a finite"),
+        (("weight: 60", "weight: lots"), "line 8: behaviors[0].weight: should be a number"),
+        (("weight: 60", "weight: 40%"), "line 8: behaviors[0].weight: should be a number"),
+        (("weight: 60", "weight: true"), "line 8: behaviors[0].weight: should be a number"),
+        (("weight: 60", "weight: .nan"), "line 8: behaviors[0].weight: should be a finite"),
         (("weight: 60", "weight: 50"), "line 4: behaviors: the weights add up to 90, not 100"),
         (
             ("detector: disclosures", "detector: magic"),
@@ -111,7 +112,7 @@ def test_three_rubrics_ship() -> None:
         ),
         (
             ("{first_seconds: 30}", "{first_seconds: 0}"),
-            "line 9: behaviors[0].window.first_seconds: input should be greater than 0",
+            "line 9: behaviors[0].window.first_seconds: should be greater than 0",
         ),
         (("{first_seconds: 30}", "{}"), "line 9: behaviors[0].window: needs exactly one of"),
         (
@@ -146,7 +147,28 @@ def test_three_rubrics_ship() -> None:
         ),
         (
             ("{first_seconds: 30}", "{last_share: 1}"),
-            "line 9: behaviors[0].window.last_share: input should be less than 1",
+            "line 9: behaviors[0].window.last_share: should be a share: 0.6, say, for 60%",
+        ),
+        (
+            ("title: Small", "title: Small\nthresholds: {review_confidence: 50}"),
+            "line 4: thresholds.review_confidence: should be a share",
+        ),
+        (
+            ("[apology, understanding]", "[Apology]"),
+            "line 12: behaviors[0].acts[0].any_of[0]: no act is named Apology "
+            "(did you mean apology?)",
+        ),
+        (
+            ("points: 100", "points: 100\n    applies_to: all"),
+            "line 14: behaviors[0].applies_to: should be agent",
+        ),
+        (
+            ("points: 100", "points: 100\n        count: 1.5"),
+            "line 14: behaviors[0].acts[0].count: should be a whole number",
+        ),
+        (
+            ("points: 100", "points: 100\n    auto_fail: yes"),
+            "line 14: behaviors[0].auto_fail: should be true or false",
         ),
         (
             ("[apology, understanding]", "[apology]\n        unless: [stock]"),
@@ -385,7 +407,7 @@ def test_problems_of_own_acts_have_their_lines(change: tuple[str, str], problem:
     ("fields", "problem"),
     [
         ("    after: [later]", "disclosures[0].after[0]: later is no other disclosure"),
-        ("    rushed_above: 20", "disclosures[0].rushed_above: input should be greater than"),
+        ("    rushed_above: 20", "disclosures[0].rushed_above: should be greater than"),
     ],
 )
 def test_problems_of_disclosures_have_their_lines(fields: str, problem: str) -> None:
