@@ -24,7 +24,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, at which line (from 1), under which path (`behaviors[0].weight`)."""
+    """What is wrong, at which line (from 1), under which path (`behaviors[0] (rapport).weight`)."""
 
     line: int
     where: str
@@ -48,13 +48,28 @@ class Document:
         written = path
         while written not in self.lines:
             written = written[:-1]
-        return Problem(self.lines[written], dotted(path), message)
+        return Problem(self.lines[written], dotted(path, self.data), message)
 
 
-def dotted(path: Path) -> str:
-    """`("behaviors", 0, "weight")` as `behaviors[0].weight`."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return "".join(parts).removeprefix(".")
+def dotted(path: Path, data: Any = None) -> str:
+    """`("behaviors", 0, "weight")` as `behaviors[0].weight`.
+
+    With the data, an item of a list that has an `id` is named by it, since people do not count
+    from 0: `behaviors[0] (rapport).weight`.
+    """
+    place = ""
+    for part in path:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):  # is not written
+            data = None
+        place += f".{part}" if isinstance(part, str) else f"[{part}]{_name(data)}"
+    return place.removeprefix(".")
+
+
+def _name(item: object) -> str:
+    name = item.get("id") if isinstance(item, dict) else None
+    return f" ({name})" if isinstance(name, str) and name.isidentifier() else ""
 
 
 def read(text: str) -> Document:

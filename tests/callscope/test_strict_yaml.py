@@ -110,6 +110,17 @@ def test_a_problem_at_something_unwritten_points_to_what_encloses_it() -> None:
     assert str(document.problem(("a", "c"), "is missing")) == "line 1: a.c: is missing"
 
 
+def test_items_are_named_by_their_id() -> None:
+    document = strict_yaml.read('a:\n  - id: x\n    b: [{id: "y z"}, {id: 1}, z]\n')
+    for path, where in (
+        (("a", 0, "c"), "a[0] (x).c"),
+        (("a", 0, "b", 0), "a[0] (x).b[0]"),  # an id that is none: a space
+        (("a", 0, "b", 1, "id"), "a[0] (x).b[1].id"),
+        (("a", 0, "b", 2), "a[0] (x).b[2]"),
+    ):
+        assert document.problem(path, "").where == where
+
+
 @given(JSON)
 def test_json_is_read_as_it_is(value: object) -> None:
     assert strict_yaml.read(json.dumps(value, ensure_ascii=False)).data == value
