@@ -13,7 +13,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -51,13 +50,15 @@ T = TypeVar("T")
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Name = str
+"""The id of something else. No pattern: `rubric_checks` says what is not there, and suggests."""
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 Wording = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=300)]
 Wordings = Annotated[tuple[Wording, ...], Field(max_length=120)]
 Points = Annotated[float, Field(ge=0, le=100)]
 Seconds = Annotated[float, Field(gt=0, le=24 * 3600)]
 Share = Annotated[float, Field(ge=0, le=1)]
-AgentActs = Annotated[tuple[Id, ...], Field(min_length=1)]
+AgentActs = Annotated[tuple[Name, ...], Field(min_length=1)]
 """Names of acts: of `AgentAct`, or of the rubric's `own_acts`."""
 Sentences = Annotated[tuple[Wording, ...], Field(min_length=5, max_length=500)]
 Speaker = Literal["agent", "customer", "anyone"]
@@ -95,7 +96,7 @@ class Window:
     first_seconds: Seconds | None = None
     last_seconds: Seconds | None = None
     last_share: Annotated[float, Field(gt=0, lt=1)] | None = None
-    after: Id | None = None
+    after: Name | None = None
     seconds: Seconds | None = None
 
 
@@ -126,7 +127,7 @@ class ActPoints:
     any_of: AgentActs
     points: Points
     count: Annotated[int, Field(ge=1, le=20)] = 1
-    unless: tuple[Id, ...] = ()
+    unless: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class Penalty:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    any_of: Annotated[tuple[Id, ...], Field(min_length=1)]
+    any_of: Annotated[tuple[Name, ...], Field(min_length=1)]
     points: Points
     at_most: Points = 100
 
@@ -246,7 +247,7 @@ class Element:
     wordings: Annotated[Wordings, Field(min_length=1)]
     mentions: Annotated[tuple[Wording, ...], Field(max_length=8)] = ()
     unlike: Wordings = ()
-    only_with: Id | None = None
+    only_with: Name | None = None
     cues: tuple[Cue, ...] = ()
     commonplace: bool = False
     volunteered: tuple[CustomerAct, ...] = ()
@@ -262,7 +263,7 @@ class Deadline:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     seconds: Seconds | None = None
-    before: Id | None = None
+    before: Name | None = None
     complete: bool = False
 
 
@@ -285,10 +286,10 @@ class Disclosure:
     elements: Annotated[tuple[Element, ...], Field(min_length=1, max_length=20)]
     speaker: Literal["agent"] = "agent"
     deadline: Deadline | None = None
-    required_when: tuple[Id, ...] = ()
+    required_when: tuple[Name, ...] = ()
     script: Text | None = None
     ordered: bool = False
-    after: tuple[Id, ...] = ()
+    after: tuple[Name, ...] = ()
     rushed_above: Annotated[float, Field(ge=100, le=1000)] = 250
     auto_fail: bool = False
 
@@ -426,24 +427,41 @@ def _has_items(document: Document, path: Path, least: int) -> bool:
 def _say(document: Document, path: Path, kind: str, message: str) -> str:
     """Pydantic's message in the words of someone who writes YAML."""
     if kind == "unexpected_keyword_argument":
-        return f"unknown field{_suggestion(path)}"
+        return f"unknown field{rubric_checks.close(str(path[-1]), _field_names())}"
     if kind == "too_short" and (least := re.search(r"at least (\d+)", message)):
         return f"should be a list with at least {least[1]} item{'s' * (least[1] != '1')}"
-    if kind == "string_type" and isinstance(_at(document.data, path), int | float):
-        return "should be text: put it in quotes"
-    return _SAYINGS.get(kind) or message[0].lower() + message[1:]
+    if kind == "string_type":
+        return _no_text(_at(document.data, path))
+    if kind in {"enum", "literal_error"}:
+        return _no_choice(_at(document.data, path), re.findall("'(.+?)'", message))
+    if re.search("less than.* 1$", message):
+        return "should be a share: 0.6, say, for 60%"
+    return _SAYINGS.get(kind) or re.sub("^(Input|String|Tuple) | after validation", "", message)
+
+
+def _no_choice(value: object, choices: list[str]) -> str:
+    suggestion = rubric_checks.close(str(value), choices)
+    known = f"{'one of ' * (len(choices) > 1)}{', '.join(choices)}"
+    return rubric_checks.misplaced(value) or f"should be {known}{suggestion}"
+
+
+def _no_text(value: object) -> str:
+    if isinstance(value, dict):
+        return "should be text, but its colon makes it a mapping: put the whole text in quotes"
+    quoted = isinstance(value, int | float)
+    return "should be text" + ": put it in quotes" * quoted
 
 
 _SAYINGS = {
     "missing": "is missing",
     "tuple_type": "should be a list",
     "dataclass_type": "should be a mapping of fields",
+    "float_type": "should be a number, without %, unit or quotes",
+    "int_type": "should be a whole number, without unit or quotes",
+    "bool_type": "should be true or false",
+    "string_pattern_mismatch": "should be lower-case letters, digits and _, beginning with a letter"
+    ", 64 at most",
 }
-
-
-def _suggestion(path: Path) -> str:
-    close = get_close_matches(str(path[-1]), _field_names(), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 @cache

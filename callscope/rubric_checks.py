@@ -4,8 +4,9 @@ Works on the plain data, so that these problems are reported beside the wrong ty
 fields of the same file, all at once. Anything of the wrong type is passed over here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from enum import StrEnum
 from itertools import chain
 from typing import Any
 
@@ -13,7 +14,7 @@ from callscope.acts import AgentAct, Cue, CustomerAct
 from callscope.strict_yaml import Path
 from callscope.tokens import tokens
 
-__all__ = ["run"]
+__all__ = ["close", "misplaced", "run"]
 
 _POINTS = ("acts", "answers", "metrics")
 _STARTS = ("first_seconds", "last_seconds", "last_share", "after")
@@ -35,8 +36,8 @@ def run(data: object) -> Iterator[Finding]:
         yield from _unique(items)
     yield from _weights(behaviors)
     yield from _thresholds(data)
-    names = {event.get("id") for _, event in events}
-    acts = {*AgentAct, *(str(act.get("id")) for _, act in own_acts)}
+    names = _ids(events)
+    acts = {*AgentAct, *_ids(own_acts)}
     yield from _own_acts(own_acts)
     for path, behavior in behaviors:
         yield from _acts(path, behavior, acts)
@@ -50,7 +51,7 @@ def run(data: object) -> Iterator[Finding]:
         yield from _wordless(path, disclosure, "script")
         for place, element in elements:
             yield from _wordless(place, element, "wordings", "mentions", "unlike")
-        yield from _after(path, disclosure, {other.get("id") for _, other in disclosures})
+        yield from _after(path, disclosure, _ids(disclosures))
         yield from chain(_deadline(path, disclosure, names), _required(path, disclosure, names))
     for path, event in events:
         if not any(map(event.get, ("wordings", "words", "cues"))):
@@ -64,6 +65,10 @@ def _each(fields: Fields, path: Path, name: str) -> Found:
     for place, item in enumerate(items if isinstance(items, list) else ()):
         if isinstance(item, dict):
             yield (*path, name, place), item
+
+
+def _ids(items: Iterable[tuple[Path, Fields]]) -> set[str]:
+    return {item["id"] for _, item in items if isinstance(item.get("id"), str)}
 
 
 def _texts(fields: Fields, path: Path, name: str) -> Iterator[tuple[Path, str]]:
@@ -147,14 +152,14 @@ def _acts(path: Path, behavior: Fields, known: set[str]) -> Iterator[Finding]:
                 allowed = known | _ALLOWED.get((kind, field), set())
                 for number, name in enumerate(names if isinstance(names, list) else ()):
                     if isinstance(name, str) and name not in allowed:
-                        problem = f"no act is named {name}{_close(name, allowed)}"
+                        problem = misplaced(name) or f"no act is named {name}{close(name, allowed)}"
                         yield (*place, field, number), problem
 
 
 def _own_acts(own_acts: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:
     for path, act in own_acts:
         yield from _wordless(path, act, "for", "against")
-        if act.get("id") in {*AgentAct, *CustomerAct, *Cue}:
+        if act.get("id") in (*AgentAct, *CustomerAct, *Cue):
             yield (*path, "id"), f"{act['id']} is the name of a shipped act or cue: take another"
         yield from _repeated(path, act)
 
@@ -175,26 +180,42 @@ def _repeated(path: Path, act: Fields) -> Iterator[Finding]:
 
 def _elements(elements: tuple[tuple[Path, Fields], ...]) -> Iterator[Finding]:
     yield from _unique(elements)
-    alone = {element.get("id") for _, element in elements if not element.get("only_with")}
+    alone = _ids(each for each in elements if not each[1].get("only_with"))
     for path, element in elements:
         name = element.get("only_with")
         if isinstance(name, str) and name not in alone:
             yield (*path, "only_with"), f"{name} is no other element that can stand alone"
 
 
-def _after(path: Path, disclosure: Fields, known: set[Any]) -> Iterator[Finding]:
+def _after(path: Path, disclosure: Fields, known: set[str]) -> Iterator[Finding]:
     names = disclosure.get("after")
     for place, name in enumerate(names if isinstance(names, list) else ()):
-        if name == disclosure.get("id") or (isinstance(name, str) and name not in known):
+        if isinstance(name, str) and (name == disclosure.get("id") or name not in known):
             yield (*path, "after", place), f"{name} is no other disclosure"
 
 
-def _close(name: str, known: set[str]) -> str:
-    close = get_close_matches(name, sorted(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+def close(name: str, known: Iterable[str]) -> str:
+    """The one of `known` that `name` is a slip of, as a question; empty if there is none."""
+    found = get_close_matches(name.lower(), sorted(known), n=1)
+    return f" (did you mean {found[0]}?)" if found else ""
 
 
-def _window(path: Path, behavior: Fields, events: set[Any]) -> Iterator[Finding]:
+def misplaced(name: object) -> str:
+    """Where the act or cue `name` belongs, for when it stands elsewhere; empty if it is neither."""
+    for kind, place in _BELONGS.items():
+        if name in tuple(kind):
+            return f"{name} is {place}"
+    return ""
+
+
+_BELONGS: Mapping[type[StrEnum], str] = {
+    AgentAct: "an act of the agent: it belongs in acts, answers.any_of or penalties",
+    CustomerAct: "an act of the customer: it belongs in opportunity, answers.to or penalties",
+    Cue: "a cue: it belongs in the unless of acts, or in the cues of events and elements",
+}
+
+
+def _window(path: Path, behavior: Fields, events: set[str]) -> Iterator[Finding]:
     window = behavior.get("window")
     if not isinstance(window, dict):
         return
@@ -208,7 +229,7 @@ def _window(path: Path, behavior: Fields, events: set[Any]) -> Iterator[Finding]
         yield (*place, "after"), _no_event(window["after"])
 
 
-def _deadline(path: Path, disclosure: Fields, events: set[Any]) -> Iterator[Finding]:
+def _deadline(path: Path, disclosure: Fields, events: set[str]) -> Iterator[Finding]:
     deadline = disclosure.get("deadline")
     if not isinstance(deadline, dict):
         return
@@ -218,7 +239,7 @@ def _deadline(path: Path, disclosure: Fields, events: set[Any]) -> Iterator[Find
         yield (*path, "deadline", "before"), _no_event(deadline["before"])
 
 
-def _required(path: Path, disclosure: Fields, events: set[Any]) -> Iterator[Finding]:
+def _required(path: Path, disclosure: Fields, events: set[str]) -> Iterator[Finding]:
     required = disclosure.get("required_when")
     for place, name in enumerate(required if isinstance(required, list) else ()):
         if isinstance(name, str) and name not in events:

@@ -24,7 +24,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, at which line (from 1), under which path (`behaviors[0].weight`)."""
+    """What is wrong, at which line (from 1), under which path (`behaviors[0] (rapport).weight`)."""
 
     line: int
     where: str
@@ -48,13 +48,28 @@ class Document:
         written = path
         while written not in self.lines:
             written = written[:-1]
-        return Problem(self.lines[written], dotted(path), message)
+        return Problem(self.lines[written], dotted(path, self.data), message)
 
 
-def dotted(path: Path) -> str:
-    """`("behaviors", 0, "weight")` as `behaviors[0].weight`."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return "".join(parts).removeprefix(".")
+def dotted(path: Path, data: Any = None) -> str:
+    """`("behaviors", 0, "weight")` as `behaviors[0].weight`.
+
+    With the data, an item of a list that has an `id` is named by it, since people do not count
+    from 0: `behaviors[0] (rapport).weight`.
+    """
+    place = ""
+    for part in path:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):  # is not written
+            data = None
+        place += f".{part}" if isinstance(part, str) else f"[{part}]{_name(data)}"
+    return place.removeprefix(".")
+
+
+def _name(item: object) -> str:
+    name = item.get("id") if isinstance(item, dict) else None
+    return f" ({name})" if isinstance(name, str) and name.isidentifier() else ""
 
 
 def read(text: str) -> Document:
@@ -70,8 +85,7 @@ def read(text: str) -> Document:
             return refusal
         node = yaml.compose(text, Loader=_CoreSchemaLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        return _unreadable(_line(mark), f"not valid YAML: {error.problem or error.context}")
+        return _not_yaml(error)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         return _unreadable(line, f"a character that YAML does not allow: U+{error.character:04X}")
@@ -113,6 +127,44 @@ def _line(mark: Any) -> int:
 
 def _unreadable(line: int, message: str) -> Document:
     return Document(None, {(): line}, (Problem(line, "", message),))
+
+
+_QUOTE = "put the whole text in quotes, double ones unless it holds some"
+# What PyYAML says, context and problem, and what people who meet it have most likely done.
+_LIKELY = (
+    (
+        r"<block end>, but found '(<block |\?|-)",
+        "this line is not indented like those it belongs to: begin it in the same column",
+    ),
+    (
+        r"<block end>, but found",
+        f"more follows where a quotation mark or a bracket closes: {_QUOTE}"
+        " (it may open on a line above)",
+    ),
+    (r"quoted scalar: found unexpected", f"a quotation mark opens here, none closes: {_QUOTE}"),
+    (r"character '\\t' that cannot", "a tab: write spaces instead"),
+    (r"character '.' that cannot", f"a text may not begin with this character: {_QUOTE}"),
+    (
+        r"mapping values are not allowed",
+        f"a colon where none can be: if it is part of a text, {_QUOTE}; if not, indent this line"
+        " like those around it, and put a space after the colon of the line above",
+    ),
+    (r"simple key: could not", "neither a field (`name: value`) nor an item of a list (`- value`)"),
+    (r"sequence entries are not allowed", "a list (`- value`) must begin on a line of its own"),
+    (
+        r"flow (sequence|mapping): expected",
+        "a bracket is not closed, or a comma is missing; if they are part of a text, " + _QUOTE,
+    ),
+)
+
+
+def _not_yaml(error: yaml.MarkedYAMLError) -> Document:
+    said = f"{error.context}: {error.problem}"
+    likely = (words for pattern, words in _LIKELY if re.search(pattern, said))
+    # The scanner's context is where a quotation mark opens; its problem, the end of the file.
+    scanned = isinstance(error, yaml.scanner.ScannerError)
+    mark = (scanned and error.context_mark) or error.problem_mark
+    return _unreadable(_line(mark), f"not valid YAML: {next(likely, error.problem)}")
 
 
 def _refusal(text: str) -> Document | None:

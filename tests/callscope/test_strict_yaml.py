@@ -67,6 +67,30 @@ def test_what_is_refused_is_named_with_its_line(text: str, said: str) -> None:
     assert problem(text).startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a:\n  - b: 1\n   c: 2", "line 3: not valid YAML: this line is not indented like"),
+        ("a:\n  b: 1\n c: 2", "line 3: not valid YAML: this line is not indented like"),
+        ("a:\n  - x\n - y", "line 3: not valid YAML: this line is not indented like"),
+        ("a:\n  - x\n  b: 1", "line 3: not valid YAML: this line is not indented like"),
+        ("a:\n\tb: 1", "line 2: not valid YAML: a tab: write spaces instead"),
+        ("a: b: c", "line 1: not valid YAML: a colon where none can be: if it is part of a text"),
+        ("a: b\n  c: d", "line 2: not valid YAML: a colon where none can be"),
+        ("- a\n- 'twas b\n- c", "line 2: not valid YAML: a quotation mark opens here, none closes"),
+        ("- 'twas b\n- don't", "line 2: not valid YAML: more follows where a quotation mark"),
+        ('- "yes", she said', "line 1: not valid YAML: more follows where a quotation mark"),
+        ("a: @b", "line 1: not valid YAML: a text may not begin with this character"),
+        ("a:\nb\nc: 1", "line 2: not valid YAML: neither a field (`name: value`) nor an item"),
+        ("a: - b", "line 1: not valid YAML: a list (`- value`) must begin on a line of its own"),
+        ("a: [b, c\nd: 1", "line 2: not valid YAML: a bracket is not closed, or a comma"),
+        ('a: "b \\d"', "line 1: not valid YAML: found unknown escape character 'd'"),
+    ],
+)
+def test_what_is_no_yaml_is_told_with_a_remedy(text: str, said: str) -> None:
+    assert problem(text).startswith(said)
+
+
 def test_a_bomb_of_aliases_is_refused_before_it_unfolds() -> None:
     levels = "\n".join(
         f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" if n else "l0: &l0 [lol]"
@@ -84,6 +108,17 @@ def test_a_duplicate_key_keeps_the_first_value_and_reports_the_path() -> None:
 def test_a_problem_at_something_unwritten_points_to_what_encloses_it() -> None:
     document = strict_yaml.read("a:\n  b: 1\n")
     assert str(document.problem(("a", "c"), "is missing")) == "line 1: a.c: is missing"
+
+
+def test_items_are_named_by_their_id() -> None:
+    document = strict_yaml.read('a:\n  - id: x\n    b: [{id: "y z"}, {id: 1}, z]\n')
+    for path, where in (
+        (("a", 0, "c"), "a[0] (x).c"),
+        (("a", 0, "b", 0), "a[0] (x).b[0]"),  # an id that is none: a space
+        (("a", 0, "b", 1, "id"), "a[0] (x).b[1].id"),
+        (("a", 0, "b", 2), "a[0] (x).b[2]"),
+    ):
+        assert document.problem(path, "").where == where
 
 
 @given(JSON)

@@ -41,7 +41,11 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_rubric_shown_is_sound() -> None:
     (shown,) = code_blocks("rubrics.md", "yaml")
     assert rubric.problems(shown) == ()
-    assert rubric.load(shown).id == "front_desk"
+    loaded = rubric.load(shown)
+    assert loaded.id == "front_desk"
+    for behavior in loaded.behaviors:  # as the page warns
+        idle = [rule.points for rule in behavior.answers] + [m.points for m in behavior.metrics]
+        assert sum(idle) < loaded.thresholds.partial, behavior.id
 
 
 def test_every_act_is_explained() -> None:

@@ -180,7 +180,7 @@ def test_cues_are_enough_for_an_event_and_must_be_known() -> None:
     alone = PAYING.replace("    words: [card]\n", "")
     assert rubric.problems(alone) == ()
     (problem,) = rubric.problems(alone.replace("[card_payment, charge", "[card_paiment, charge"))
-    assert "'card_payment'" in problem.message
+    assert "did you mean card_payment?" in problem.message
 
 
 def test_nobody_who_could_tell_leaves_it_untold(encoder: Encoder) -> None:
