@@ -151,8 +151,23 @@ def test_what_is_unlikely_or_comes_later_leaves_a_statement_in_time(encoder: Enc
 
 def test_what_a_statement_reports_as_done_was_done_before_it(encoder: Encoder) -> None:
     done = DEADLINE.replace("    words: [card]\n", "    acts: [action_taken]\n")
-    both: dict[str, float] = {Cue.CARD_PAYMENT: 0.95, "action_taken": 0.9}
-    assert consent(encoder, {CONSENT: both}, done).on_time is False
+    told: dict[str, float] = {Cue.CARD_PAYMENT: 0.99, "action_taken": 0.99}
+    reported = told | {Cue.CHARGE_CONSENT: 0.7}
+    assert consent(encoder, {CONSENT: reported}, done).on_time is False
+
+
+def test_a_statement_that_is_surer_than_what_it_reports_asks_for_it(encoder: Encoder) -> None:
+    done = DEADLINE.replace("    words: [card]\n", "    acts: [action_taken]\n")
+    told: dict[str, float] = {Cue.CARD_PAYMENT: 0.8, "action_taken": 0.8}
+    asked = told | {Cue.CHARGE_CONSENT: 0.99}
+    assert consent(encoder, {CONSENT: asked}, done).on_time is True
+
+
+def test_an_event_may_rule_out_a_cue(encoder: Encoder) -> None:
+    told: dict[str, float] = {Cue.CARD_PAYMENT: 0.95, Cue.FRAUD: 0.95}
+    other = PAYING.replace("    words: [card]\n", "    unless: [fraud]\n")
+    assert heard(encoder, {ASKED: told}, text=other)[0] is None
+    assert heard(encoder, {ASKED: told | {Cue.FRAUD: 0.0}}, text=other)[0] is not None
 
 
 def test_an_event_may_have_to_be_an_act_as_well(encoder: Encoder) -> None:

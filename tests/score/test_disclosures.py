@@ -367,7 +367,7 @@ def test_a_name_that_is_volunteered_need_not_be_asked(engine: ScoreEngine, said:
         "identity",
         [
             ("agent", "Lakeshore Broadband."),
-            ("customer", f"Hello, {said}, there's a mistake in my bill."),
+            ("customer", f"{said} There's a mistake in my bill."),
             ("agent", "I see it on your account, you were charged twice, I'll take it off."),
         ],
     )

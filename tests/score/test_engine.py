@@ -128,7 +128,8 @@ def test_what_the_customer_says_is_no_behavior_of_the_agents(engine: ScoreEngine
         lines += [("customer", text), ("agent", "Mm, go on.")]
     card = score(engine, lines)
     shown = [each for each in all_evidence(card) if each.polarity is Polarity.FOR]
-    assert [each for each in shown if lines[each.utterance][0] == "customer"] == []
+    told = [each.label for each in shown if lines[each.utterance][0] == "customer"]
+    assert {*told} <= {"person"}  # a name may be volunteered
     outcomes = {each.outcome for each in card.behaviors}
     assert not outcomes & {Outcome.DELIVERED, Outcome.PARTIAL}, card.behaviors
 
