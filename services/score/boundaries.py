@@ -33,7 +33,7 @@ LINE = 0.25  # probability from which a sentence ends, placed on calls that it d
 FEWEST = 8  # words that may hold more than one sentence
 AT_ONCE = 80  # words
 
-_MARKS = re.compile(r"[^\w'&%$£€@+-]+")
+_MARKS = re.compile(r"[^\w'&%$£€@+ -]+")
 
 
 class Network(nn.Module):

@@ -94,9 +94,9 @@ def judge(behavior: Behavior, case: Case) -> BehaviorScore:
     score = median(spread)
     outcome = outcome_of(score, case.thresholds)
     likely = outcome_probability(spread, outcome, case.thresholds)
-    if outcome is Outcome.MISSED and wanted is not None:
-        if not look.openings:
-            return unscored(behavior, Outcome.NO_OPPORTUNITY, (1 - look.chance) * likely, nothing)
+    if outcome is Outcome.MISSED and wanted is not None and not look.openings:
+        return unscored(behavior, Outcome.NO_OPPORTUNITY, (1 - look.chance) * likely, nothing)
+    if wanted is not None and (wanted.needed or outcome is Outcome.MISSED):
         likely *= look.chance
     grounds = _grounds(look, case, outcome, score)
     return BehaviorScore(
