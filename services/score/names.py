@@ -86,8 +86,9 @@ def _tells_name(text: str, *, at_first: bool) -> bool:
 
 
 def _is_bare_name(text: str) -> bool:
-    """Whether a sentence is a name and surname, and perhaps a place, and nothing else."""
-    return bool(_BARE_NAME.fullmatch(text)) and _COMMON.isdisjoint(_plain(text.split()))
+    """Whether a sentence is a name and surname, and perhaps a place, and courtesies besides."""
+    bare = lexicon.COURTESY.sub("", text).strip(" ,")
+    return bool(_BARE_NAME.fullmatch(bare)) and _COMMON.isdisjoint(_plain(bare.split()))
 
 
 def _found(sentences: Sequence[Sentence]) -> Iterator[str]:

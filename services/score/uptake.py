@@ -80,5 +80,9 @@ def _turns(sentences: Sequence[Sentence]) -> Iterator[_Turn]:
 
 
 def _words(text: str) -> Set[str]:
-    told = (word for word in tokens(text) if len(word) >= SHORTEST and not word.isdigit())
+    told = (
+        word
+        for word in tokens(lexicon.COURTESY.sub(" ", text))
+        if len(word) >= SHORTEST and not word.isdigit()
+    )
     return frozenset(word[:STEM] for word in told if word not in EMPTY)

@@ -38,6 +38,12 @@ def test_what_everybody_says_is_not_taken_up() -> None:
     assert not taken
 
 
+def test_manners_are_not_said_again() -> None:
+    polite = [("customer", f"Excuse me, {each}, please.") for each in ("a kettle", "the lid")]
+    _, again = found(polite[0], ("agent", "Hm?"), polite[1])
+    assert not again
+
+
 def test_names_are_not_taken_up() -> None:
     taken, _ = found(("customer", "Taylor Morgan."), ("agent", "Thank you, Taylor Morgan."))
     assert not taken
