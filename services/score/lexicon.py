@@ -69,13 +69,16 @@ STOP = _words(
 SMALL_TALK = _words(
     "see now here know think want need thing things time way let say said tell told mean look "
     "come came back sort bit lot oh yeah aye please thank thanks sorry hello bye love mate dear "
-    "sir madam maam miss mrs good fine sure course again still always never ever also too only "
-    "even much many there's i'd you'd we'd we'll he's she's they're we're isn't don't didn't "
-    "can't won't doesn't wasn't couldn't wouldn't haven't make made take took put give gave one "
-    "two mine these those because while until since after before off over down into something "
-    "anything nothing everything someone somebody nobody anyone yourself myself maybe perhaps "
-    "actually quite pretty though anyway first last next today tomorrow call calling called phone "
-    "number name line minute minutes"
+    "sir madam maam miss mrs good fine sure course again still always never ever also only even "
+    "much many there's i'd you'd we'd we'll he's she's they're we're isn't don't didn't can't "
+    "won't doesn't wasn't couldn't wouldn't haven't make made take took put give gave two mine "
+    "these those because while until since after before off over down into something anything "
+    "nothing everything someone somebody nobody anyone yourself myself maybe perhaps actually "
+    "quite pretty though anyway first last next today tomorrow call calling called phone number "
+    "name line minute minutes what's you've you'll it'll we've they'll they've let's should "
+    "through same says goes gone comes coming done gets else other every own whole another might "
+    "must already saying thought knew till both being each och ach least doing used keep went "
+    "who's thats dont whatever getting having looking"
 )
 FUTURE = re.compile(r"\b(?:i'll|we'll|you'll|they'll|it'll|will|(?:'m|'re|is|are) going to)\b")
 PROCEDURAL_SORRY = re.compile(

@@ -1,13 +1,14 @@
 """Whose words are taken up: what an agent says back, and what a customer has to say again.
 
-Who listens builds on the other's words; a share of words in common tells that about as well as
-people agree on it (Demszky et al., "Measuring Conversational Uptake", ACL 2021). Who is not heard
-says it again. Rules, not heads: they compare turns, and a head sees a sentence.
+Who listens builds on the other's words, and words in common tell that nearly as well as a network
+does (Demszky et al., "Measuring Conversational Uptake", ACL 2021). Who is not heard says it again.
+Rules, not heads: they compare turns, and a head sees a sentence.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from callscope.tokens import tokens
 from callscope.types import Role
@@ -20,6 +21,12 @@ __all__ = ["said_again", "taken_up"]
 # How surely so many words in common are no chance: none, one, two, and more.
 SURE = (0.0, 0.45, 0.75, 0.95)
 SHORTEST = 3  # letters of a word that carries meaning
+READ_OUT = 6  # numbers in a sentence: that of a card or an account, which is nobody's concern
+_SAYS_BACK = re.compile(
+    r"\byou(?:['\N{RIGHT SINGLE QUOTATION MARK}]ve| have)?(?: just| did)?"
+    r" (?:said|say|told me|mentioned|were saying)\b",
+    re.IGNORECASE,
+)
 EMPTY = lexicon.STOP | lexicon.SMALL_TALK | {name.lower() for name in lexicon.ANYONE}
 
 
@@ -40,12 +47,22 @@ class _Turn:
 
 
 def taken_up(sentences: Sequence[Sentence]) -> Mapping[int, float]:
-    """The agent's sentences that take up the customer's last turn, one a turn: how surely."""
+    """The agent's sentences that take up what the customer said, and how surely.
+
+    That is one a turn of the customer's last turn, and each that says outright "you said".
+    """
     found = {}
-    for before, turn in pairwise(_turns(sentences)):
-        shared = turn.all & before.all
-        if shared and turn.role is Role.AGENT:
+    last: Set[str] = frozenset()
+    heard: Set[str] = frozenset()
+    for turn in _turns(sentences):
+        if turn.role is Role.CUSTOMER:
+            last, heard = turn.all, heard | turn.all
+            continue
+        shared = turn.all & last
+        if shared:
             found[turn.most(shared)] = _sure(shared)
+        outright = (row for row in turn.words if _SAYS_BACK.search(sentences[row].text))
+        found |= {row: SURE[-1] for row in outright if turn.words[row] & heard}
     return found
 
 
@@ -80,9 +97,9 @@ def _turns(sentences: Sequence[Sentence]) -> Iterator[_Turn]:
 
 
 def _words(text: str) -> Set[str]:
-    told = (
-        word
-        for word in tokens(lexicon.COURTESY.sub(" ", text))
-        if len(word) >= SHORTEST and not word.isdigit()
-    )
-    return frozenset(word[:STEM] for word in told if word not in EMPTY)
+    said = tokens(lexicon.COURTESY.sub(" ", text))
+    numbers = {word for word in said if word in lexicon.NUMBERS}
+    read_out = sum(word in numbers for word in said) >= READ_OUT
+    empty = EMPTY | numbers if read_out else EMPTY
+    told = (word for word in said if len(word) >= SHORTEST and not word.isdigit())
+    return frozenset(word[:STEM] for word in told if word not in empty)

@@ -59,6 +59,19 @@ def test_only_the_last_turn_is_taken_up() -> None:
     assert not taken
 
 
+def test_what_was_said_long_before_is_taken_up_outright() -> None:
+    said = "You said the door was stuck, so push it."
+    taken, _ = found(HOB, ("agent", "Number?"), ("customer", "Four four one."), ("agent", said))
+    assert taken == {said: 0.95}
+
+
+def test_numbers_that_are_read_out_are_not_taken_up() -> None:
+    card = "Four seven seven nine one one two three."
+    taken, again = found(("customer", card), ("agent", card), ("customer", "No."))
+    assert not taken
+    assert not again
+
+
 def test_who_is_not_heard_says_it_again() -> None:
     _, again = found(
         HOB,
