@@ -1,7 +1,6 @@
 """Calls that were given up: listed with their reasons, and analyzed again when somebody asks."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -9,7 +8,7 @@ from callscope.errors import Conflict
 from services.gateway.audit import Action, note
 from services.gateway.call import Call, CallStatus
 from services.gateway.database import transaction
-from services.gateway.ledger import Ledger, to_call
+from services.gateway.ledger import Ledger, anew, to_call
 from services.gateway.tables import CallRow
 
 __all__ = ["DeadLetters"]
@@ -65,14 +64,8 @@ class DeadLetters:
 
     def _again(self, tenant: str, actor: str, which: sa.ColumnElement[bool]) -> list[str]:
         change = sa.update(CallRow).where(CallRow.tenant == tenant, _FAILED, which)
-        values = {
-            "status": CallStatus.QUEUED,
-            "run": CallRow.run + 1,
-            "problem": sa.null(),
-            "updated_at": datetime.now(UTC),
-        }
         with transaction(self._engine) as session:
-            ids = list(session.scalars(change.values(**values).returning(CallRow.id)))
+            ids = list(session.scalars(change.values(**anew()).returning(CallRow.id)))
             for call_id in ids:
                 note(session, tenant, actor, Action.RETRY_CALL, call_id)
         return ids

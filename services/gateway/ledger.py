@@ -31,7 +31,7 @@ from services.gateway.query import PageQuery
 from services.gateway.tables import ArtifactRow, CallRow, RecordRow
 from services.gateway.texts import Note
 
-__all__ = ["Ledger", "NewCall", "Version", "checked_call", "to_call"]
+__all__ = ["Ledger", "NewCall", "Version", "anew", "checked_call", "to_call"]
 
 _OPTIONS = TypeAdapter(AnalyzeOptions)
 
@@ -143,13 +143,7 @@ class Ledger:
         made = sa.delete(ArtifactRow).where(
             ArtifactRow.call_id == call_id, ArtifactRow.stage != TEXT
         )
-        values = {
-            **_asked(new, arrived_at(call_id)),
-            "status": CallStatus.QUEUED,
-            "run": CallRow.run + 1,
-            "problem": sa.null(),
-            "updated_at": datetime.now(UTC),
-        }
+        values = _asked(new, arrived_at(call_id)) | anew()
         with transaction(self._engine) as session:
             if session.scalar(change.values(**values).returning(CallRow.id)) is None:
                 return None
@@ -246,6 +240,16 @@ class Ledger:
         with transaction(self._engine) as session:
             row = session.scalars(query).one_or_none()
             return None if row is None else to_call(row, self._uri)
+
+
+def anew() -> dict[str, Any]:
+    """What a failed call that is analyzed again starts with."""
+    return {
+        "status": CallStatus.QUEUED,
+        "run": CallRow.run + 1,
+        "problem": sa.null(),
+        "updated_at": datetime.now(UTC),
+    }
 
 
 def _asked(new: NewCall, accepted_at: datetime) -> dict[str, Any]:
