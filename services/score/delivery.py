@@ -92,8 +92,7 @@ def delivery(disclosure: Disclosure, passages: Sequence[Passage], setting: Setti
 
 def _said(deadline: Deadline, passages: Sequence[Passage]) -> Passage:
     """With which words it was begun, or all of it said where the deadline asks for that."""
-    spoken = sorted(passages, key=lambda each: (each.start, each.utterance, each.first))
-    return spoken[-1 if deadline.complete else 0]
+    return sorted(passages, key=lambda each: each.order)[-1 if deadline.complete else 0]
 
 
 def _passed(

@@ -78,8 +78,7 @@ class Heard:
         sentence = self.finding.sentence
         if sentence.utterance == statement.utterance and statement.first in sentence.places:
             return bool(self.event.acts) and self.probability > likelihood(statement.match)
-        mine = self.start, sentence.utterance, sentence.first
-        return mine < (statement.start, statement.utterance, statement.first)
+        return (self.start, sentence.utterance, sentence.first) < statement.order
 
 
 @dataclass(frozen=True, slots=True)

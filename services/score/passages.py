@@ -93,6 +93,11 @@ class Passage:
         """Seconds."""
         return max(word.end for word in self.words)
 
+    @property
+    def order(self) -> tuple[float, int, int]:
+        """By which passages are sorted: words of a turn may all have the same time."""
+        return self.start, self.utterance, self.first
+
 
 @dataclass(frozen=True, slots=True)
 class _Window:

@@ -19,7 +19,6 @@ from services.score.sentences import split
 
 __all__ = ["as_heard", "plain", "spoken", "standard"]
 
-
 _WORD = re.compile(r"^([^\w']*)([\w']+)(\W*)$")
 _NAME = re.compile(r"^(\W*)([\w-]+?)((?:'s)?\W*)$")
 _DROPPED_G = re.compile(r"(?<=[a-z]{2})in'$")

@@ -8,6 +8,7 @@ Rules, not heads: they compare turns, and a head sees a sentence.
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 
 from callscope.tokens import tokens
@@ -36,10 +37,7 @@ class _Turn:
 
     role: Role
     words: Mapping[int, Set[str]]
-
-    @property
-    def all(self) -> Set[str]:
-        return frozenset().union(*self.words.values())
+    all: Set[str]
 
     def most(self, wanted: Set[str]) -> int:
         """The sentence with most of the `wanted` words, the first of several."""
@@ -53,10 +51,11 @@ def taken_up(sentences: Sequence[Sentence]) -> Mapping[int, float]:
     """
     found = {}
     last: Set[str] = frozenset()
-    heard: Set[str] = frozenset()
+    heard: set[str] = set()
     for turn in _turns(sentences):
         if turn.role is Role.CUSTOMER:
-            last, heard = turn.all, heard | turn.all
+            last = turn.all
+            heard |= last
             continue
         shared = turn.all & last
         if shared:
@@ -69,7 +68,7 @@ def taken_up(sentences: Sequence[Sentence]) -> Mapping[int, float]:
 def said_again(sentences: Sequence[Sentence]) -> Mapping[int, float]:
     """The customer's sentences that say again what was not taken up, one a turn: how surely."""
     found = {}
-    waiting: Set[str] = frozenset()  # what the customer said and the agent has not since
+    waiting: set[str] = set()  # what the customer said and the agent has not since
     for turn in _turns(sentences):
         if turn.role is Role.AGENT:
             waiting -= turn.all
@@ -93,9 +92,12 @@ def _turns(sentences: Sequence[Sentence]) -> Iterator[_Turn]:
         if each.role in (Role.AGENT, Role.CUSTOMER) and not each.backchannel
     ]
     for role, rows in groupby(spoken, lambda row: sentences[row].role):
-        yield _Turn(role, {row: _words(sentences[row].text) for row in rows})
+        words = {row: _words(sentences[row].text) for row in rows}
+        yield _Turn(role, words, frozenset().union(*words.values()))
 
 
+# Both rules look at every sentence.
+@lru_cache(maxsize=10_000)
 def _words(text: str) -> Set[str]:
     said = tokens(lexicon.COURTESY.sub(" ", text))
     numbers = {word for word in said if word in lexicon.NUMBERS}
