@@ -43,10 +43,10 @@ Spread = Mapping[float, float]
 Rule = ActPoints | AnswerPoints | Penalty
 """What gives or takes points for something that is counted."""
 
-# Platt scaling of the log-odds of outcomes and of disclosures' statuses. Of 1,843 outcomes in 381
-# calls that others labeled, each heard by folds that had not seen it, (0.72, -0.19) fits best; of
-# 700 in 140 later calls, these leave a calibration error of .04. Statuses: 402, in 181 calls.
-OUTCOMES, DISCLOSURES = (0.75, -0.2), (0.7, 1.0)
+# Platt scaling of the log-odds of outcomes and of disclosures' statuses. Of 1,300 outcomes in 260
+# calls that heads had not learned from (0.92, -0.22) fits best; of 800 in 160 that nothing was
+# placed on, these leave a calibration error of .03 and .07. Statuses: 402, in 181 calls.
+OUTCOMES, DISCLOSURES = (0.9, -0.2), (0.7, 1.0)
 SUREST = 0.995  # that a sum is taken for
 FAINT = 1e-6  # a sum that is less likely is left out: most are
 HALF = 0.5 - 1e-9  # of a probability that was added up
