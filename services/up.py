@@ -10,7 +10,7 @@ from typing import TypeVar
 from rich.console import Console
 
 from callscope.serving.logs import configure
-from callscope.serving.server import Service, running
+from callscope.serving.server import Listening, Service, listening
 from callscope.serving.settings import ServiceSettings
 from callscope.serving.tracing import exporting
 from services.diarize.servicer import build as build_diarize
@@ -46,17 +46,23 @@ async def _run(front: GatewaySettings) -> None:
     console = Console(stderr=True)
     async with contextlib.AsyncExitStack() as stack:  # left in reverse: the gateway drains first
 
-        async def start(service: Service, settings: ServiceSettings) -> str:
-            up = await stack.enter_async_context(running(service, settings))
-            console.print(f"{up.name:<11} gRPC {up.target}  metrics :{up.metrics_port}/metrics")
-            return up.target
+        async def open_ports(service: Service, settings: ServiceSettings) -> Listening:
+            return await stack.enter_async_context(listening(service, settings))
 
-        targets = {
-            f"{settings.service}_target": await start(service, settings)
+        models = {
+            settings.service: await open_ports(service, settings)
             for service, settings in _models(front)
         }
+        targets = {f"{name}_target": each.where.target for name, each in models.items()}
         front = front.model_copy(update=targets)
-        await start(build_gateway(front), front)
+        # Its settings are tried and its probes answer before models load; it is ready after them.
+        gateway = await open_ports(build_gateway(front), front)
+        for each in (*models.values(), gateway):
+            await each.warm_up()
+            where = each.where
+            console.print(
+                f"{where.name:<11} gRPC {where.target}  metrics :{where.metrics_port}/metrics"
+            )
         scheme = "http" if front.tls_cert is None else "https"
         console.print(f"\nOpen {scheme}://{front.http_host}:{front.http_port}/docs", style="bold")
         await stop.wait()
@@ -75,8 +81,14 @@ def _models(front: GatewaySettings) -> Iterator[tuple[Service, ServiceSettings]]
 
 
 def _beside(settings: Settings, metrics_port: int, store: Path) -> Settings:
-    """The same settings with a metrics port of its own, and the gateway's store readable."""
-    changes: dict[str, object] = {"audio_roots": (*settings.audio_roots, store)}
+    """The same settings with a metrics port of its own, and the gateway's store readable.
+
+    Once the gateway has drained nobody waits for what they compute.
+    """
+    changes: dict[str, object] = {
+        "audio_roots": (*settings.audio_roots, store),
+        "drain_seconds": 0.0,
+    }
     if "metrics_port" not in settings.model_fields_set:
         changes["metrics_port"] = metrics_port
     return settings.model_copy(update=changes)

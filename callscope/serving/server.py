@@ -25,7 +25,7 @@ from callscope.serving.tls import server_credentials
 from callscope.serving.tracing import exporting
 from callscope.types import ModelInfo
 
-__all__ = ["Running", "Service", "running", "serve"]
+__all__ = ["Listening", "Running", "Service", "listening", "running", "serve"]
 
 _log = logging.getLogger(__name__)
 # A client asks for a service's addresses again only when a connection ends: without an end it
@@ -91,19 +91,40 @@ async def _serve(service: Service, settings: ServiceSettings) -> None:
         _log.info("draining", extra={"seconds": settings.drain_seconds})
 
 
-@contextlib.asynccontextmanager
-async def running(service: Service, settings: ServiceSettings) -> AsyncIterator[Running]:
-    """Start the service, hand over where it listens once it is ready, drain it at the end.
+class Listening:
+    """A service whose ports are open, and that turns requests away until it is warm.
 
-    Raises:
-        CallscopeError: it could not start.
+    Attributes:
+        where: where it listens.
     """
-    async with contextlib.AsyncExitStack() as stack:
-        ready = asyncio.Event()
-        await stack.enter_async_context(service.lifespan())
-        probes = _bind_probes(settings, ready.is_set)
+
+    where: Running
+
+    def __init__(self, service: Service, settings: ServiceSettings) -> None:
+        self._service, self._settings = service, settings
+        self._ready = asyncio.Event()
+        self._checks: Any = health.aio.HealthServicer()  # type: ignore[attr-defined] # stubs lack it
+
+    async def warm_up(self) -> None:
+        """Load what is needed, then be ready.
+
+        Raises:
+            CallscopeError: a model is missing or damaged.
+        """
+        await asyncio.to_thread(self._service.warm_up)
+        publish_models(self._service.models())
+        if self._settings.device != "cpu":
+            watch_gpus()
+        await self._announce(_SERVING)
+        self._ready.set()
+
+    async def open(self, stack: contextlib.AsyncExitStack) -> None:
+        """Open the ports; `stack` drains and closes them, the probes' last."""
+        service, settings = self._service, self._settings
+        probes = _bind_probes(settings, self._ready.is_set)
         probes.start()
         stack.push_async_callback(asyncio.to_thread, probes.stop)
+        await stack.enter_async_context(service.lifespan())
 
         server = grpc.aio.server(
             interceptors=(CallInterceptor(),),
@@ -114,36 +135,54 @@ async def running(service: Service, settings: ServiceSettings) -> AsyncIterator[
                 ("grpc.max_connection_age_ms", _CONNECTION_AGE_MS),
             ),
         )
-        checks = health.aio.HealthServicer()  # type: ignore[attr-defined] # stubs lack it
-        health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._checks, server)
         service.register(server)
         reflection.enable_server_reflection(
             (*service.grpc_services, health.SERVICE_NAME, reflection.SERVICE_NAME), server
         )
         port = _bind(server, settings)
-        await _announce(checks, service, _NOT_SERVING)
+        await self._announce(_NOT_SERVING)
         await server.start()
         stack.push_async_callback(server.stop, settings.drain_seconds)
+        stack.push_async_callback(self._leave)
+        self.where = Running(service.name, f"{settings.host}:{port}", probes.port)
 
-        await asyncio.to_thread(service.warm_up)
-        publish_models(service.models())
-        if settings.device != "cpu":
-            watch_gpus()
-        await _announce(checks, service, _SERVING)
-        ready.set()
-        try:
-            yield Running(service.name, f"{settings.host}:{port}", probes.port)
-        finally:
-            ready.clear()
-            service.drain()
-            await checks.enter_graceful_shutdown()
+    async def _leave(self) -> None:
+        """Send new requests elsewhere."""
+        self._ready.clear()
+        self._service.drain()
+        await self._checks.enter_graceful_shutdown()
+
+    async def _announce(
+        self, status: "health_pb2.HealthCheckResponse.ServingStatus.ValueType"
+    ) -> None:
+        for name in ("", *self._service.grpc_services):
+            await self._checks.set(name, status)
 
 
-async def _announce(
-    checks: Any, service: Service, status: "health_pb2.HealthCheckResponse.ServingStatus.ValueType"
-) -> None:
-    for name in ("", *service.grpc_services):
-        await checks.set(name, status)
+@contextlib.asynccontextmanager
+async def listening(service: Service, settings: ServiceSettings) -> AsyncIterator[Listening]:
+    """Open the service's ports, and drain it at the end; who enters has it warm up.
+
+    Raises:
+        CallscopeError: it could not start.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        opened = Listening(service, settings)
+        await opened.open(stack)
+        yield opened
+
+
+@contextlib.asynccontextmanager
+async def running(service: Service, settings: ServiceSettings) -> AsyncIterator[Running]:
+    """Start the service, hand over where it listens once it is ready, drain it at the end.
+
+    Raises:
+        CallscopeError: it could not start.
+    """
+    async with listening(service, settings) as opened:
+        await opened.warm_up()
+        yield opened.where
 
 
 def _bind(server: grpc.aio.Server, settings: ServiceSettings) -> int:

@@ -1,9 +1,11 @@
 """A real server and real channels around a made-up stage; no models."""
 
+import asyncio
+import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, ClassVar
 
 import grpc
@@ -293,6 +295,24 @@ def test_health_is_not_serving_until_the_warm_up_has_answered(servicer: Servicer
         assert httpx.get(f"{base}/readyz").status_code == 200
         assert httpx.get(f"{base}/healthz").text == "ok\n"
         assert "grpc_server_handled_total" in httpx.get(f"{base}/metrics").text
+
+
+def test_probes_answer_while_a_lifespan_begins_and_ends(servicer: Servicer) -> None:
+    port, seen = _free_port(), []
+
+    def look() -> None:
+        base = f"http://127.0.0.1:{port}"
+        seen.append([httpx.get(f"{base}/{path}").status_code for path in ("healthz", "readyz")])
+
+    @contextlib.asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        await asyncio.to_thread(look)
+        yield
+        await asyncio.to_thread(look)
+
+    with embedded([(service(servicer, lifespan=lifespan), settings(metrics_port=port))]):
+        look()
+    assert seen == [[200, 503], [200, 200], [200, 503]]
 
 
 def test_probes_say_yes_all_through_a_long_computation(
