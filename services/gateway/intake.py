@@ -7,63 +7,30 @@ crash at any point every trace of the recording can be removed (`Intake.recover`
 there and will be completed. Only then is the work enqueued, for which no sender waits (`Handover`).
 """
 
-import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import unquote
 
 from callscope.audio import AudioLimits, AudioReader, probe
-from callscope.errors import (
-    Conflict,
-    DeadlineExceeded,
-    InvalidAudio,
-    InvalidInput,
-    RubricNotFound,
-    Unavailable,
-    UnknownChannel,
-)
+from callscope.errors import DeadlineExceeded, RubricNotFound, Unavailable, UnknownChannel
 from callscope.pipeline import AnalyzeOptions, RubricSource
 from callscope.types import AudioSource, MediaInfo, TextConversation
 from callscope.vcon_reading import read_vcon
 from services.gateway import metrics
-from services.gateway.call import Call, CallStatus, new_id
+from services.gateway.call import Call, new_id
+from services.gateway.earlier import find_earlier
 from services.gateway.facts import FactReader, Said, Source
 from services.gateway.ledger import Ledger, NewCall
+from services.gateway.promises import NOTHING, Promised
 from services.gateway.store import BlobStore, Inbox, Incoming
 from services.gateway.submission import Submission
-from services.gateway.texts import Note, sound_file_name
+from services.gateway.texts import Note, file_name_in, sound_file_name
 
-__all__ = ["NOTHING", "Intake", "Promised"]
+__all__ = ["Intake"]
 
 _log = logging.getLogger(__name__)
 _BLOCK = 1 << 20  # bytes copied at a time
-_MOST_NAMED = 5  # differences in a message
-_NEW_KEY = "Use a new key for a new recording; rescore that call to analyze it otherwise."
-_NEW_ID = "Send it under an id of its own, or delete that call first."
-_OWN_ID = (
-    "Rescore that call to analyze it otherwise, give this one an external_id of its own if it is "
-    "another call, or delete that call first."
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Promised:
-    """What a sender says of a recording's bytes.
-
-    Attributes:
-        hashes: their digests, by `hashlib`'s names.
-        channels: how many channels they hold, should they hold `agent_channel`.
-        agent_channel: the agent's, in a recording with so many.
-    """
-
-    hashes: Mapping[str, bytes] = field(default_factory=dict)
-    channels: int | None = None
-    agent_channel: int | None = None
-
-
-NOTHING = Promised()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +87,7 @@ class Intake:
             CallscopeError: as `accept`.
         """
         if submission.file_name is None:
-            submission = submission.model_copy(update={"file_name": _name_in(uri)})
+            submission = submission.model_copy(update={"file_name": file_name_in(uri)})
         submission = self.facts.complete(tenant, submission)
         options = self._options(submission)
         audio = AudioSource(uri=uri)
@@ -211,12 +178,12 @@ class Intake:
         Raises:
             CallscopeError: as `accept`, and `InvalidInput` for what can be asked of audio only.
         """
-        _check_audible(submission)
+        submission.check_readable()
         text = replace(text, language=text.language or submission.language)
         submission = self.facts.complete(tenant, submission, said)
         options = self._options(submission)
         new = replace(_described(tenant, submission, options, key), text=text)
-        if (known := self._known(new)) is not None:
+        if (known := self._earlier(new)) is not None:
             return known
         return self._enter(new)
 
@@ -263,7 +230,7 @@ class Intake:
         key: str | None,
         promised: Promised,
     ) -> Call:
-        _check_hashes(incoming, promised)
+        promised.check(incoming)
         blob = _blob_key(incoming.tenant, incoming.id)
         media = self._probe(incoming, options.agent_channel)
         if options.agent_channel is None and media.channels == promised.channels:
@@ -278,7 +245,7 @@ class Intake:
             notes=described.notes + noted,
         )
         # An id that was used before is noticed on entering, a recording sent under one is not.
-        if new.external_id is None and (known := self._known(new)) is not None:
+        if new.external_id is None and (known := self._earlier(new)) is not None:
             return known
         self.store.keep(incoming.path, blob)
         try:
@@ -294,7 +261,7 @@ class Intake:
     def _enter(self, new: NewCall) -> Call:
         """The call, entered and enqueued, or the one that was sent before and is this one."""
         if (call := self.ledger.add(new)) is None:
-            if (known := self._known(new)) is None:  # deleted in this very moment
+            if (known := self._earlier(new)) is None:  # deleted in this very moment
                 raise Unavailable("the call could not be entered; send it again", retry_after=1)
             return known
         metrics.RECEIVED.labels(call.lane).inc()
@@ -313,56 +280,8 @@ class Intake:
             )
         return media
 
-    def _known(self, new: NewCall) -> Call | None:
-        """The call that was sent before and is this one, if there is one.
-
-        One that failed starts anew as it is sent now.
-
-        Raises:
-            Conflict: it is this one by its key, its id or its recording, and something differs.
-        """
-        key, ledger = new.idempotency_key, self.ledger
-        if key is not None and (before := ledger.by_key(new.tenant, key)) is not None:
-            return self._same(new, before, "the idempotency key was used for call {}", _NEW_KEY)
-        if new.external_id is not None:
-            before = ledger.by_external_id(new.tenant, new.external_id)
-            return before and self._same(new, before, "the external id is that of call {}", _NEW_ID)
-        before = ledger.by_recording(new.tenant, new.sha256)
-        return before and self._same(new, before, "the recording is that of call {}", _OWN_ID)
-
-    def _same(self, new: NewCall, before: Call, how: str, remedy: str) -> Call:
-        differing = _differing(new, before)
-        if not differing:
-            return before
-        # A failed call has no record that other options and facts could belie.
-        failed = before.status is CallStatus.FAILED
-        same_call = not {"recording", "external_id"} & set(differing)
-        if failed and same_call and (call := self.ledger.restart(before.id, new)) is not None:
-            self.enqueue(call)
-            return call
-        named = differing[:_MOST_NAMED] + ["others"] * (len(differing) > _MOST_NAMED)
-        raise Conflict(
-            f"{how.format(before.id)}, which differs in its {', '.join(named)}", remedy=remedy
-        )
-
-
-def _check_hashes(incoming: Incoming, promised: Promised) -> None:
-    """Refuse bytes that are others than their sender says.
-
-    Raises:
-        InvalidAudio: a digest differs.
-    """
-    for name, wanted in promised.hashes.items():
-        digest = hashlib.new(name)
-        with incoming.reading() as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-        found = digest.digest()
-        if found != wanted:
-            raise InvalidAudio(
-                f"the recording's {name} is not the one that was promised",
-                remedy="Send the recording that the hash was made of, or its own hash.",
-            )
+    def _earlier(self, new: NewCall) -> Call | None:
+        return find_earlier(self.ledger, new, self.enqueue)
 
 
 def _described(
@@ -380,61 +299,6 @@ def _described(
         external_id=submission.external_id,
         notes=submission.notes,
     )
-
-
-def _check_audible(submission: Submission) -> None:
-    """Refuse for a text what can be asked of audio only.
-
-    Raises:
-        InvalidInput: naming it.
-    """
-    for name in ("agent_channel", "hotwords", "min_speakers", "max_speakers", "transcribe_model"):
-        if getattr(submission, name) not in (None, ()):
-            raise InvalidInput(
-                f"{name}: the conversation is sent as text, and nothing is listened to",
-                remedy=f"Leave {name} out; participants have roles.",
-            )
-
-
-def _differing(new: NewCall, before: Call) -> list[str]:
-    """What is not as it was, by the names that senders use."""
-    was = before.recording
-    now = {
-        "recording": new.sha256,
-        "external_id": new.external_id or before.external_id,
-        **_said(new.options, new.started_at, new.metadata),
-    }
-    then = {
-        "recording": was.sha256,
-        "external_id": before.external_id,
-        **_said(before.options, was.started_at, was.metadata),
-    }
-    return [name for name in {**now, **then} if now.get(name) != then.get(name)]
-
-
-def _said(
-    options: AnalyzeOptions, started_at: str | None, metadata: Mapping[str, str]
-) -> dict[str, object]:
-    return {
-        "rubric": options.rubric,
-        "agent_channel": options.agent_channel,
-        "language": options.transcribe.language,
-        "hotwords": options.transcribe.hotwords,
-        "transcribe_model": options.transcribe.model,
-        "min_speakers": options.diarize.min_speakers,
-        "max_speakers": options.diarize.max_speakers,
-        "started_at": started_at,
-        **{f"metadata.{name}": fact for name, fact in metadata.items()},
-    }
-
-
-def _name_in(uri: str) -> str | None:
-    """The recording's name with its folders, as the URI has it; S3's keys are literal."""
-    scheme, _, rest = uri.partition("://")
-    name = rest.partition("/")[2]
-    if scheme.lower() == "https":
-        name = name.partition("?")[0]  # a signature is nobody else's business
-    return sound_file_name(name if scheme.lower() == "s3" else unquote(name))
 
 
 def _known_source(name: str) -> str:

@@ -15,9 +15,10 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import Protocol, Self
 
 from callscope.errors import AudioNotFound, AudioTooLarge, Conflict, InvalidSetting, Unavailable
 
@@ -143,7 +144,7 @@ class Incoming:
         self._syncs.append(self._syncing.submit(os.fsync, self._file.fileno()))
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[BinaryIO]:
+    def reading(self) -> Iterator[BufferedReader]:
         """The file, to look into."""
         with self.path.open("rb") as file:
             yield file

@@ -45,6 +45,7 @@ IdempotencyKey = Annotated[
     str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")
 ]
 _KEY = TypeAdapter(IdempotencyKey)
+_OF_AUDIO = ("agent_channel", "hotwords", "min_speakers", "max_speakers", "transcribe_model")
 
 
 def _time(text: str) -> str:
@@ -195,6 +196,19 @@ class Submission(Checked):
         new = {name: value for name, value in fields.items() if value is not None}
         known = {name: value for name, value in own.items() if value is not None}
         return self.read({**new, **known, "metadata": {**metadata, **self.metadata}})
+
+    def check_readable(self) -> None:
+        """Refuse for a text what can be asked of audio only.
+
+        Raises:
+            InvalidInput: naming it.
+        """
+        for name in _OF_AUDIO:
+            if getattr(self, name) not in (None, ()):
+                raise InvalidInput(
+                    f"{name}: the conversation is sent as text, and nothing is listened to",
+                    remedy=f"Leave {name} out; participants have roles.",
+                )
 
     def options(self, default_rubric: str) -> AnalyzeOptions:
         """What the stages are asked to do."""

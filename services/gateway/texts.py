@@ -1,6 +1,7 @@
 """Texts from outside, limited to what every part of the gateway can hold and show."""
 
 from typing import Annotated
+from urllib.parse import unquote
 
 from pydantic import (
     BaseModel,
@@ -11,7 +12,16 @@ from pydantic import (
     ValidationError,
 )
 
-__all__ = ["PLAIN", "ExternalId", "Fact", "FileName", "Name", "Note", "sound_file_name"]
+__all__ = [
+    "PLAIN",
+    "ExternalId",
+    "Fact",
+    "FileName",
+    "Name",
+    "Note",
+    "file_name_in",
+    "sound_file_name",
+]
 
 # Control characters have no place in names and facts, and PostgreSQL stores no NUL.
 PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -31,6 +41,15 @@ def sound_file_name(name: str | None) -> str | None:
         return None if name is None else _FILE_NAME.validate_python(name)
     except ValidationError:
         return None
+
+
+def file_name_in(uri: str) -> str | None:
+    """The recording's name with its folders, as the URI has it; S3's keys are literal."""
+    scheme, _, rest = uri.partition("://")
+    name = rest.partition("/")[2]
+    if scheme.lower() == "https":
+        name = name.partition("?")[0]  # a signature is nobody else's business
+    return sound_file_name(name if scheme.lower() == "s3" else unquote(name))
 
 
 class Note(BaseModel):
