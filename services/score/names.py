@@ -1,17 +1,23 @@
 """The customer's name, as it comes up in the call, and the agent's use of it.
 
-A rule, not a head: a name is a name because somebody gave it, not because of how it sounds.
+A rule, not a head: a name is a name because somebody gave it, not because of how it sounds. Where
+no word has a capital, a name is also none of the words that are common otherwise.
 """
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
 
 from callscope.tokens import tokens
 from callscope.types import Role
 from services.score import lexicon
 from services.score.sentences import Sentence
 
-__all__ = ["all_names", "customer_names", "introductions", "uses_name"]
+__all__ = ["COMMON_WORDS", "all_names", "customer_names", "introductions", "uses_name"]
+
+COMMON_WORDS = Path(__file__).with_name("common_words.txt")
+"""Words that are no names, a line each; `training.common_words` writes it."""
 
 _NAME = (
     r"((?:(?:[Mm](?:r|rs|s|ister|issus|iss)|[Dd](?:r|octor))\.? )?[A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
@@ -19,12 +25,14 @@ _NAME = (
 # Accents and dialects as recognizers spell them must not hide a name.
 _MY_NAME_IS = r"[Mm][ye] name(?: is| ees|'s)"
 _THIS_IS = r"(?:[Tt]h|[DdZz])is (?:is|ees)"
-_GIVEN = re.compile(rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Hh]ere is|[Ii]t's|I'm|I am) {_NAME}")
+_GIVEN = re.compile(
+    rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Hh]ere is|[Ii]t's|[Ii]t is|[Ii]'m|[Ii] am) {_NAME}"
+)
 _ASKED_FOR = re.compile(
     rf"\b(?:speaking (?:with|to)|talking (?:with|to)|[Ii]s (?:this|that)|[Aa]re you) {_NAME}"
 )
 _INTRODUCES = re.compile(
-    rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Tt]alking to|I'm) {_NAME}"
+    rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Tt]alking to|[Ii]'m) {_NAME}"
     rf"|\b([A-Z][\w'-]+) (?:speaking|here)\b"
 )
 _TITLE = r"(?:mr|mrs|miss|ms|mister|missus)"
@@ -40,6 +48,8 @@ _IT_IS_ME = re.compile(
 _BARE_NAME = re.compile(r"(?:[A-Z][\w'-]+,? ?){2,4}\.?")
 _ASKS_NAME = re.compile(r"\b(?:name|who am i speaking|who do i have|who is calling)\b", re.I)
 _IDENTIFIES = re.compile(r"\b(?:speaking with|speaking to|is this|is that|are you|name)\b", re.I)
+_SPELLED = re.compile(r"[a-z][\w'-]+")
+_FORMED = re.compile(r"'|(?:ing|ed|ly)$")  # as names are not
 _COMMON = lexicon.NO_NAMES | lexicon.STOP | lexicon.SMALL_TALK | lexicon.NUMBERS | lexicon.CALENDAR
 _SHORT_ANSWER = 6  # words; a longer answer is no bare name
 _AT_FIRST = 2  # turns in which "it's Maria" says who calls, and not what the dog is called
@@ -52,7 +62,7 @@ def customer_names(sentences: Sequence[Sentence]) -> frozenset[str]:
 
 def all_names(sentences: Sequence[Sentence]) -> frozenset[str]:
     """The names of both parties, lower-case."""
-    said = (match for each in sentences for match in _INTRODUCES.finditer(each.text))
+    said = (m for each in sentences for m in _INTRODUCES.finditer(_with_capitals(each.text)))
     own = (part for match in said if match.lastindex for part in _parts(match[match.lastindex]))
     return customer_names(sentences) | frozenset(own)
 
@@ -64,14 +74,38 @@ def uses_name(text: str, names: frozenset[str]) -> bool:
 
 def introductions(sentences: Sequence[Sentence]) -> frozenset[int]:
     """The sentences in which the customer says who they are."""
-    customers = [row for row, each in enumerate(sentences) if each.role is Role.CUSTOMER]
-    turns = dict.fromkeys(sentences[row].utterance for row in customers)
-    first = {*list(turns)[:_AT_FIRST]}
+    first = _first_turns(sentences)
     return frozenset(
         row
-        for row in customers
-        if _tells_name(sentences[row].text, at_first=sentences[row].utterance in first)
+        for row, each in enumerate(sentences)
+        if each.role is Role.CUSTOMER
+        and _tells_name(_with_capitals(each.text), at_first=each.utterance in first)
     )
+
+
+def _first_turns(sentences: Sequence[Sentence]) -> set[int]:
+    """The customer's first utterances."""
+    said = dict.fromkeys(each.utterance for each in sentences if each.role is Role.CUSTOMER)
+    return {*list(said)[:_AT_FIRST]}
+
+
+@cache
+def _common_words() -> frozenset[str]:
+    return frozenset(COMMON_WORDS.read_text(encoding="utf-8").split()) | _COMMON
+
+
+@lru_cache(maxsize=10_000)
+def _is_common(word: str) -> bool:
+    """Whether it is no name, or formed as names are not: "fixin", "kinds"."""
+    forms = {word, f"{word}g", word.removesuffix("s")}
+    return bool(_FORMED.search(word)) or not forms.isdisjoint(_common_words())
+
+
+def _with_capitals(text: str) -> str:
+    """A text without any capital, with capitals for what may be names."""
+    if text != text.lower():
+        return text
+    return _SPELLED.sub(lambda m: m[0] if _is_common(m[0]) else m[0].capitalize(), text)
 
 
 def _tells_name(text: str, *, at_first: bool) -> bool:
@@ -92,16 +126,18 @@ def _is_bare_name(text: str) -> bool:
 
 
 def _found(sentences: Sequence[Sentence]) -> Iterator[str]:
-    asked = False
+    asked, first = False, _first_turns(sentences)
     for sentence in sentences:
-        text = sentence.text
+        text = _with_capitals(sentence.text)
         if sentence.role is Role.AGENT:
             for match in _ASKED_FOR.finditer(text):
                 yield from _parts(match[1])
             asked = bool(_ASKS_NAME.search(text)) or (asked and sentence.backchannel)
         elif sentence.role is Role.CUSTOMER:
-            for match in _GIVEN.finditer(text):
-                yield from _parts(match[1])
+            # Later in the call, words that are not common may be anything.
+            if text == sentence.text or sentence.utterance in first:
+                for match in _GIVEN.finditer(text):
+                    yield from _parts(match[1])
             if asked and len(sentence.words) <= _SHORT_ANSWER:
                 yield from _parts(text)
 
