@@ -121,6 +121,8 @@ class Listening:
     async def open(self, stack: contextlib.AsyncExitStack) -> None:
         """Open the ports; `stack` drains and closes them, the probes' last."""
         service, settings = self._service, self._settings
+        for name, meant in settings.misspelled().items():
+            _log.warning("no such setting", extra={"variable": name, "meant": meant})
         probes = _bind_probes(settings, self._ready.is_set)
         probes.start()
         stack.push_async_callback(asyncio.to_thread, probes.stop)

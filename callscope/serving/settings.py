@@ -6,6 +6,7 @@
 
 import os
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -138,6 +139,14 @@ class ServiceSettings(BaseSettings):
                 f"{cls._variable(each['loc'])}: {each['msg']}" for each in error.errors()
             )
             raise InvalidSetting(f"settings of {cls.service}: {problems}") from None
+
+    @classmethod
+    def misspelled(cls) -> dict[str, str | None]:
+        """The service's variables that set nothing, and the one that may have been meant."""
+        prefix = f"CALLSCOPE_{cls.service.upper()}_"
+        known = [f"{prefix}{name.upper()}" for name in cls.model_fields]
+        unknown = sorted(name for name in {*os.environ} - {*known} if name.startswith(prefix))
+        return {name: next(iter(get_close_matches(name, known, 1)), None) for name in unknown}
 
     @classmethod
     def _variable(cls, location: Sequence[int | str]) -> str:

@@ -297,6 +297,18 @@ def test_health_is_not_serving_until_the_warm_up_has_answered(servicer: Servicer
         assert "grpc_server_handled_total" in httpx.get(f"{base}/metrics").text
 
 
+def test_a_misspelled_variable_is_told_of(
+    servicer: Servicer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CALLSCOPE_DIARIZE_MAX_QEUE", "3")
+    monkeypatch.setenv("CALLSCOPE_DIARIZE_MAX_QUEUE", "4")
+    with embedded([(service(servicer), settings())]):
+        pass
+    fields = [vars(each) for each in caplog.records]
+    told = {each["variable"]: each["meant"] for each in fields if "variable" in each}
+    assert told == {"CALLSCOPE_DIARIZE_MAX_QEUE": "CALLSCOPE_DIARIZE_MAX_QUEUE"}
+
+
 def test_probes_answer_while_a_lifespan_begins_and_ends(servicer: Servicer) -> None:
     port, seen = _free_port(), []
 
