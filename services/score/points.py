@@ -48,6 +48,7 @@ Rule = ActPoints | AnswerPoints | Penalty
 # placed on, these leave a calibration error of .03 and .07. Statuses: 402, in 181 calls.
 OUTCOMES, DISCLOSURES = (0.9, -0.2), (0.7, 1.0)
 SUREST = 0.995  # that a sum is taken for
+MILLIONTH = 1e-6
 FAINT = 1e-6  # a sum that is less likely is left out: most are
 HALF = 0.5 - 1e-9  # of a probability that was added up
 
@@ -73,22 +74,23 @@ def metric_points(rule: MetricPoints, value: float) -> float:
 
 def combine(parts: Iterable[Spread]) -> Spread:
     """The scores of several parts together, kept between 0 and 100."""
-    spread = {0.0: 1.0}
+    spread = {0: 1.0}  # in millionths of a point, whose sums are the same in any order
     for part in parts:
         if part.keys() == {0.0}:
             continue
-        sums: defaultdict[float, float] = defaultdict(float)
+        added = [(round(more / MILLIONTH), likely) for more, likely in part.items()]
+        sums: defaultdict[int, float] = defaultdict(float)
         for score, probability in spread.items():
-            for more, likely in part.items():
+            for more, likely in added:
                 both = probability * likely
                 if both > FAINT:
-                    sums[round(score + more, 6)] += both
+                    sums[score + more] += both
         spread = dict(sums)
     clipped: defaultdict[float, float] = defaultdict(float)
     kept = sum(spread.values())
     for score, probability in spread.items():
         # Only the whole is rounded to what is told: three thirds are 100, not 99.99.
-        clipped[round(min(100.0, max(0.0, score)), 2)] += probability / kept
+        clipped[round(min(100.0, max(0.0, score * MILLIONTH)), 2)] += probability / kept
     return dict(clipped)
 
 

@@ -42,10 +42,18 @@ class Finding:
 
     def best(self, acts: Iterable[str], unless: Iterable[str] = ()) -> tuple[str, float]:
         """The likeliest of `acts` here, less likely where one of `unless` is."""
-        found = self.probabilities
-        act = max(acts, key=lambda each: found.get(each, 0.0))
-        other = max((found.get(each, 0.0) for each in unless), default=0.0)
-        return str(act), found.get(act, 0.0) * (1 - other)
+        act, most = self._likeliest(acts)
+        _, other = self._likeliest(unless)
+        return act, most * (1 - other)
+
+    def _likeliest(self, acts: Iterable[str]) -> tuple[str, float]:
+        # A loop, since it is asked tens of thousands of times a call.
+        found, act, most = self.probabilities, "", -1.0
+        for each in acts:
+            probability = found.get(each, 0.0)
+            if probability > most:
+                act, most = each, probability
+        return str(act), max(most, 0.0)
 
 
 Exchange = tuple[tuple[Finding, ...], tuple[Finding, ...]]
