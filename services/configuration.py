@@ -37,7 +37,8 @@ Every setting is an environment variable, read once when a process starts.
 `CALLSCOPE_<NAME>` sets all services, `CALLSCOPE_<SERVICE>_<NAME>` one of them, and the second
 wins: `CALLSCOPE_THREADS=4 CALLSCOPE_DIARIZE_THREADS=2`. Lists are separated by commas.
 An empty variable is as if it were not set. A value that cannot be used ends the process with its
-name and the reason. A `CALLSCOPE_<SERVICE>_...` that is no setting is logged as "no such setting".
+name and the reason. A `CALLSCOPE_<SERVICE>_...` that looks like a misspelled
+setting is logged as "no such setting".
 
 This page is written by `python -m services.configuration`.
 """

@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
 
 from callscope.serving.logs import configure
-from callscope.serving.server import Listening, Service, listening
+from callscope.serving.server import Running, Service, Starting
 from callscope.serving.settings import ServiceSettings
 from callscope.serving.tracing import exporting
 from services.diarize.servicer import build as build_diarize
@@ -45,29 +45,42 @@ async def _run(front: GatewaySettings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     console = Console(stderr=True)
     async with contextlib.AsyncExitStack() as stack:  # left in reverse: the gateway drains first
-
-        async def open_ports(service: Service, settings: ServiceSettings) -> Listening:
-            return await stack.enter_async_context(listening(service, settings))
-
-        models = {
-            settings.service: await open_ports(service, settings)
-            for service, settings in _models(front)
-        }
-        targets = {f"{name}_target": each.where.target for name, each in models.items()}
+        models = [(Starting(*each), each[1].service) for each in _models(front)]
+        for model, _ in models:
+            model.probe(stack)
+            await model.open(stack)
+        targets = {f"{name}_target": model.where.target for model, name in models}
         front = front.model_copy(update=targets)
-        # Its settings are tried and its probes answer before models load; it is ready after them.
-        gateway = await open_ports(build_gateway(front), front)
-        for each in (*models.values(), gateway):
-            await each.warm_up()
-            where = each.where
-            console.print(
-                f"{where.name:<11} gRPC {where.target}  metrics :{where.metrics_port}/metrics"
-            )
+        gateway = Starting(build_gateway(front), front)
+        gateway.probe(stack)  # before models load, which takes a while; calls come in after them
+        for model, _ in models:
+            if not await _unless(stop, model.warm_up()):
+                return
+            _show(model.where, console)
+        await gateway.open(stack)
+        await gateway.warm_up()
+        _show(gateway.where, console)
         scheme = "http" if front.tls_cert is None else "https"
         console.print(f"\nOpen {scheme}://{front.http_host}:{front.http_port}/docs", style="bold")
         await stop.wait()
         console.print("draining; once more to stop at once")
         _stop_at_once_on_a_second_signal()
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Whether the work was done before somebody said stop; raises what it raises."""
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not working.done():
+        working.cancel()
+        return False
+    await working
+    return True
+
+
+def _show(where: Running, console: Console) -> None:
+    console.print(f"{where.name:<11} gRPC {where.target}  metrics :{where.metrics_port}/metrics")
 
 
 def _models(front: GatewaySettings) -> Iterator[tuple[Service, ServiceSettings]]:
@@ -83,15 +96,11 @@ def _models(front: GatewaySettings) -> Iterator[tuple[Service, ServiceSettings]]
 def _beside(settings: Settings, metrics_port: int, store: Path) -> Settings:
     """The same settings with a metrics port of its own, and the gateway's store readable.
 
-    Once the gateway has drained nobody waits for what they compute.
+    Once the gateway has drained it waits for nothing that they compute.
     """
-    changes: dict[str, object] = {
-        "audio_roots": (*settings.audio_roots, store),
-        "drain_seconds": 0.0,
-    }
-    if "metrics_port" not in settings.model_fields_set:
-        changes["metrics_port"] = metrics_port
-    return settings.model_copy(update=changes)
+    unless_set = {"metrics_port": metrics_port, "drain_seconds": 0.0}
+    changes = {name: unless_set[name] for name in unless_set.keys() - settings.model_fields_set}
+    return settings.model_copy(update={"audio_roots": (*settings.audio_roots, store), **changes})
 
 
 def _stop_at_once_on_a_second_signal() -> None:

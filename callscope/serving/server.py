@@ -25,7 +25,7 @@ from callscope.serving.tls import server_credentials
 from callscope.serving.tracing import exporting
 from callscope.types import ModelInfo
 
-__all__ = ["Listening", "Running", "Service", "listening", "running", "serve"]
+__all__ = ["Running", "Service", "Starting", "running", "serve"]
 
 _log = logging.getLogger(__name__)
 # A client asks for a service's addresses again only when a connection ends: without an end it
@@ -91,11 +91,11 @@ async def _serve(service: Service, settings: ServiceSettings) -> None:
         _log.info("draining", extra={"seconds": settings.drain_seconds})
 
 
-class Listening:
-    """A service whose ports are open, and that turns requests away until it is warm.
+class Starting:
+    """A service on its way up: its probes answer, then its ports are open, then it is warm.
 
     Attributes:
-        where: where it listens.
+        where: where it listens, once its ports are open.
     """
 
     where: Running
@@ -105,27 +105,17 @@ class Listening:
         self._ready = asyncio.Event()
         self._checks: Any = health.aio.HealthServicer()  # type: ignore[attr-defined] # stubs lack it
 
-    async def warm_up(self) -> None:
-        """Load what is needed, then be ready.
-
-        Raises:
-            CallscopeError: a model is missing or damaged.
-        """
-        await asyncio.to_thread(self._service.warm_up)
-        publish_models(self._service.models())
-        if self._settings.device != "cpu":
-            watch_gpus()
-        await self._announce(_SERVING)
-        self._ready.set()
+    def probe(self, stack: contextlib.AsyncExitStack) -> None:
+        """Answer probes, until `stack` is left."""
+        for name, meant in self._settings.misspelled().items():
+            _log.warning("no such setting", extra={"variable": name, "meant": meant})
+        self._probes = _bind_probes(self._settings, self._ready.is_set)
+        self._probes.start()
+        stack.push_async_callback(asyncio.to_thread, self._probes.stop)
 
     async def open(self, stack: contextlib.AsyncExitStack) -> None:
-        """Open the ports; `stack` drains and closes them, the probes' last."""
+        """Open the ports; `stack` drains and closes them."""
         service, settings = self._service, self._settings
-        for name, meant in settings.misspelled().items():
-            _log.warning("no such setting", extra={"variable": name, "meant": meant})
-        probes = _bind_probes(settings, self._ready.is_set)
-        probes.start()
-        stack.push_async_callback(asyncio.to_thread, probes.stop)
         await stack.enter_async_context(service.lifespan())
 
         server = grpc.aio.server(
@@ -147,7 +137,20 @@ class Listening:
         await server.start()
         stack.push_async_callback(server.stop, settings.drain_seconds)
         stack.push_async_callback(self._leave)
-        self.where = Running(service.name, f"{settings.host}:{port}", probes.port)
+        self.where = Running(service.name, f"{settings.host}:{port}", self._probes.port)
+
+    async def warm_up(self) -> None:
+        """Load what is needed, then be ready.
+
+        Raises:
+            CallscopeError: a model is missing or damaged.
+        """
+        await asyncio.to_thread(self._service.warm_up)
+        publish_models(self._service.models())
+        if self._settings.device != "cpu":
+            watch_gpus()
+        await self._announce(_SERVING)
+        self._ready.set()
 
     async def _leave(self) -> None:
         """Send new requests elsewhere."""
@@ -163,28 +166,18 @@ class Listening:
 
 
 @contextlib.asynccontextmanager
-async def listening(service: Service, settings: ServiceSettings) -> AsyncIterator[Listening]:
-    """Open the service's ports, and drain it at the end; who enters has it warm up.
-
-    Raises:
-        CallscopeError: it could not start.
-    """
-    async with contextlib.AsyncExitStack() as stack:
-        opened = Listening(service, settings)
-        await opened.open(stack)
-        yield opened
-
-
-@contextlib.asynccontextmanager
 async def running(service: Service, settings: ServiceSettings) -> AsyncIterator[Running]:
     """Start the service, hand over where it listens once it is ready, drain it at the end.
 
     Raises:
         CallscopeError: it could not start.
     """
-    async with listening(service, settings) as opened:
-        await opened.warm_up()
-        yield opened.where
+    async with contextlib.AsyncExitStack() as stack:
+        starting = Starting(service, settings)
+        starting.probe(stack)
+        await starting.open(stack)
+        await starting.warm_up()
+        yield starting.where
 
 
 def _bind(server: grpc.aio.Server, settings: ServiceSettings) -> int:

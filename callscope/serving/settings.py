@@ -23,6 +23,7 @@ from callscope.errors import InvalidSetting
 
 __all__ = ["ServiceSettings"]
 
+_ALIKE = 0.8  # from here on a name may be another, misspelled
 _Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+(:\d{1,5})?$")]
 
 
@@ -141,12 +142,16 @@ class ServiceSettings(BaseSettings):
             raise InvalidSetting(f"settings of {cls.service}: {problems}") from None
 
     @classmethod
-    def misspelled(cls) -> dict[str, str | None]:
-        """The service's variables that set nothing, and the one that may have been meant."""
+    def misspelled(cls) -> dict[str, str]:
+        """Variables of the service that set nothing, and which one each may have been meant for."""
         prefix = f"CALLSCOPE_{cls.service.upper()}_"
-        known = [f"{prefix}{name.upper()}" for name in cls.model_fields]
-        unknown = sorted(name for name in {*os.environ} - {*known} if name.startswith(prefix))
-        return {name: next(iter(get_close_matches(name, known, 1)), None) for name in unknown}
+        known = [name.upper() for name in cls.model_fields]
+        given = sorted(name for name, value in os.environ.items() if value)
+        unknown = {name.removeprefix(prefix) for name in given if name.startswith(prefix)} - {
+            *known
+        }
+        near = {name: get_close_matches(name, known, 1, _ALIKE) for name in sorted(unknown)}
+        return {f"{prefix}{name}": f"{prefix}{meant[0]}" for name, meant in near.items() if meant}
 
     @classmethod
     def _variable(cls, location: Sequence[int | str]) -> str:

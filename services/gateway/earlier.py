@@ -7,7 +7,7 @@ from callscope.pipeline import AnalyzeOptions
 from services.gateway.call import Call, CallStatus
 from services.gateway.ledger import Ledger, NewCall
 
-__all__ = ["find_earlier"]
+__all__ = ["resume_earlier"]
 
 _MOST_NAMED = 5  # differences in a message
 _NEW_KEY = "Use a new key for a new recording; rescore that call to analyze it otherwise."
@@ -18,7 +18,7 @@ _OWN_ID = (
 )
 
 
-def find_earlier(ledger: Ledger, new: NewCall, enqueue: Callable[[Call], None]) -> Call | None:
+def resume_earlier(ledger: Ledger, new: NewCall, enqueue: Callable[[Call], None]) -> Call | None:
     """The call that was sent before and is this one, if there is one.
 
     One that failed starts anew as it is sent now, and is enqueued.

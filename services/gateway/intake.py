@@ -19,7 +19,7 @@ from callscope.types import AudioSource, MediaInfo, TextConversation
 from callscope.vcon_reading import read_vcon
 from services.gateway import metrics
 from services.gateway.call import Call, new_id
-from services.gateway.earlier import find_earlier
+from services.gateway.earlier import resume_earlier
 from services.gateway.facts import FactReader, Said, Source
 from services.gateway.ledger import Ledger, NewCall
 from services.gateway.promises import NOTHING, Promised
@@ -178,7 +178,7 @@ class Intake:
         Raises:
             CallscopeError: as `accept`, and `InvalidInput` for what can be asked of audio only.
         """
-        submission.check_readable()
+        submission.refuse_audio_options()
         text = replace(text, language=text.language or submission.language)
         submission = self.facts.complete(tenant, submission, said)
         options = self._options(submission)
@@ -281,7 +281,7 @@ class Intake:
         return media
 
     def _earlier(self, new: NewCall) -> Call | None:
-        return find_earlier(self.ledger, new, self.enqueue)
+        return resume_earlier(self.ledger, new, self.enqueue)
 
 
 def _described(

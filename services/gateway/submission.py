@@ -197,7 +197,7 @@ class Submission(Checked):
         known = {name: value for name, value in own.items() if value is not None}
         return self.read({**new, **known, "metadata": {**metadata, **self.metadata}})
 
-    def check_readable(self) -> None:
+    def refuse_audio_options(self) -> None:
         """Refuse for a text what can be asked of audio only.
 
         Raises:

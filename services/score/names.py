@@ -1,9 +1,10 @@
 """The customer's name, as it comes up in the call, and the agent's use of it.
 
 A rule, not a head: a name is a name because somebody gave it, not because of how it sounds. Where
-no word has a capital, a name is also none of the words that are common otherwise.
+nobody writes capitals, a name is also no word of the dictionary.
 """
 
+import gzip
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
@@ -16,8 +17,10 @@ from services.score.sentences import Sentence
 
 __all__ = ["COMMON_WORDS", "all_names", "customer_names", "introductions", "uses_name"]
 
-COMMON_WORDS = Path(__file__).with_name("common_words.txt")
-"""Words that are no names, a line each; `training.common_words` writes it."""
+COMMON_WORDS = Path(__file__).with_name("common_words.txt.gz")
+"""Words that are no names, a line each, with a capital if they may be, like "Grace".
+
+`training.common_words` writes it."""
 
 _NAME = (
     r"((?:(?:[Mm](?:r|rs|s|ister|issus|iss)|[Dd](?:r|octor))\.? )?[A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
@@ -25,14 +28,12 @@ _NAME = (
 # Accents and dialects as recognizers spell them must not hide a name.
 _MY_NAME_IS = r"[Mm][ye] name(?: is| ees|'s)"
 _THIS_IS = r"(?:[Tt]h|[DdZz])is (?:is|ees)"
-_GIVEN = re.compile(
-    rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Hh]ere is|[Ii]t's|[Ii]t is|[Ii]'m|[Ii] am) {_NAME}"
-)
+_GIVEN = re.compile(rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Hh]ere is|[Ii]t's|I'm|I am) {_NAME}")
 _ASKED_FOR = re.compile(
     rf"\b(?:speaking (?:with|to)|talking (?:with|to)|[Ii]s (?:this|that)|[Aa]re you) {_NAME}"
 )
 _INTRODUCES = re.compile(
-    rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Tt]alking to|[Ii]'m) {_NAME}"
+    rf"\b(?:{_MY_NAME_IS}|{_THIS_IS}|[Tt]alking to|I'm) {_NAME}"
     rf"|\b([A-Z][\w'-]+) (?:speaking|here)\b"
 )
 _TITLE = r"(?:mr|mrs|miss|ms|mister|missus)"
@@ -48,8 +49,10 @@ _IT_IS_ME = re.compile(
 _BARE_NAME = re.compile(r"(?:[A-Z][\w'-]+,? ?){2,4}\.?")
 _ASKS_NAME = re.compile(r"\b(?:name|who am i speaking|who do i have|who is calling)\b", re.I)
 _IDENTIFIES = re.compile(r"\b(?:speaking with|speaking to|is this|is that|are you|name)\b", re.I)
-_SPELLED = re.compile(r"[a-z][\w'-]+")
-_FORMED = re.compile(r"'|(?:ing|ed|ly)$")  # as names are not
+_SPELLED = re.compile(r"\b([^\W\d_][\w'-]*)")
+_MYSELF = {"i", "i'm"}
+_OURS = re.compile(rf"\b(?:{'|'.join(lexicon.ANYONE)})\b")
+_CONTRACTED = re.compile(r"'(?:[dmst]|ll|re|ve)?$")
 _COMMON = lexicon.NO_NAMES | lexicon.STOP | lexicon.SMALL_TALK | lexicon.NUMBERS | lexicon.CALENDAR
 _SHORT_ANSWER = 6  # words; a longer answer is no bare name
 _AT_FIRST = 2  # turns in which "it's Maria" says who calls, and not what the dog is called
@@ -62,7 +65,7 @@ def customer_names(sentences: Sequence[Sentence]) -> frozenset[str]:
 
 def all_names(sentences: Sequence[Sentence]) -> frozenset[str]:
     """The names of both parties, lower-case."""
-    said = (m for each in sentences for m in _INTRODUCES.finditer(_with_capitals(each.text)))
+    said = (match for text in _with_capitals(sentences) for match in _INTRODUCES.finditer(text))
     own = (part for match in said if match.lastindex for part in _parts(match[match.lastindex]))
     return customer_names(sentences) | frozenset(own)
 
@@ -77,9 +80,8 @@ def introductions(sentences: Sequence[Sentence]) -> frozenset[int]:
     first = _first_turns(sentences)
     return frozenset(
         row
-        for row, each in enumerate(sentences)
-        if each.role is Role.CUSTOMER
-        and _tells_name(_with_capitals(each.text), at_first=each.utterance in first)
+        for row, (each, text) in enumerate(zip(sentences, _with_capitals(sentences), strict=True))
+        if each.role is Role.CUSTOMER and _tells_name(text, at_first=each.utterance in first)
     )
 
 
@@ -90,22 +92,42 @@ def _first_turns(sentences: Sequence[Sentence]) -> set[int]:
 
 
 @cache
-def _common_words() -> frozenset[str]:
-    return frozenset(COMMON_WORDS.read_text(encoding="utf-8").split()) | _COMMON
+def _listed() -> frozenset[str]:
+    return frozenset(gzip.decompress(COMMON_WORDS.read_bytes()).decode().split())
 
 
 @lru_cache(maxsize=10_000)
 def _is_common(word: str) -> bool:
-    """Whether it is no name, or formed as names are not: "fixin", "kinds"."""
-    forms = {word, f"{word}g", word.removesuffix("s")}
-    return bool(_FORMED.search(word)) or not forms.isdisjoint(_common_words())
+    """Whether it is no name: also "fixin" and "it's" are none."""
+    if "-" in word:
+        return all(map(_is_common, filter(None, word.split("-"))))
+    forms = {word, word.capitalize(), f"{word}g"}
+    return bool(_CONTRACTED.search(word)) or word in _COMMON or not forms.isdisjoint(_listed())
 
 
-def _with_capitals(text: str) -> str:
-    """A text without any capital, with capitals for what may be names."""
-    if text != text.lower():
-        return text
-    return _SPELLED.sub(lambda m: m[0] if _is_common(m[0]) else m[0].capitalize(), text)
+def _with_capitals(sentences: Sequence[Sentence]) -> list[str]:
+    """Their texts; in a conversation without capitals, with some for what may be names."""
+    texts = [each.text for each in sentences]
+    return [_rewritten(text) for text in texts] if _uncapitalized(texts) else texts
+
+
+def _uncapitalized(texts: Sequence[str]) -> bool:
+    """Whether nobody wrote capitals; those of `ANYONE` are ours."""
+    return not any(any(map(str.isupper, _OURS.sub("", text))) for text in texts)
+
+
+def _rewritten(text: str) -> str:
+    """As the patterns above expect it; "grace" is a name before a word that can be nothing else."""
+    words = _SPELLED.split(text.replace("it is ", "it's "))  # every other one is in between
+    surname = False
+    for place in range(len(words) - 2, 0, -2):
+        word = words[place]
+        named = not _is_common(word)
+        first = surname and word not in _COMMON and word.capitalize() in _listed()
+        if named or first or word in _MYSELF:
+            words[place] = word.capitalize()
+        surname = named and words[place - 1].isspace()
+    return "".join(words)
 
 
 def _tells_name(text: str, *, at_first: bool) -> bool:
@@ -126,16 +148,16 @@ def _is_bare_name(text: str) -> bool:
 
 
 def _found(sentences: Sequence[Sentence]) -> Iterator[str]:
-    asked, first = False, _first_turns(sentences)
-    for sentence in sentences:
-        text = _with_capitals(sentence.text)
+    texts, first = _with_capitals(sentences), _first_turns(sentences)
+    asked, guessed = False, texts != [each.text for each in sentences]
+    for sentence, text in zip(sentences, texts, strict=True):
         if sentence.role is Role.AGENT:
             for match in _ASKED_FOR.finditer(text):
                 yield from _parts(match[1])
             asked = bool(_ASKS_NAME.search(text)) or (asked and sentence.backchannel)
         elif sentence.role is Role.CUSTOMER:
-            # Later in the call, words that are not common may be anything.
-            if text == sentence.text or sentence.utterance in first:
+            # Later in the call, words that no dictionary knows may be anything.
+            if not guessed or sentence.utterance in first:
                 for match in _GIVEN.finditer(text):
                     yield from _parts(match[1])
             if asked and len(sentence.words) <= _SHORT_ANSWER:

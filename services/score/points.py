@@ -44,8 +44,8 @@ Rule = ActPoints | AnswerPoints | Penalty
 """What gives or takes points for something that is counted."""
 
 # Platt scaling of the log-odds of outcomes and of disclosures' statuses. Of 1,300 outcomes in 260
-# calls that heads had not learned from (0.92, -0.22) fits best; of 800 in 160 that nothing was
-# placed on, these leave a calibration error of .03 and .07. Statuses: 402, in 181 calls.
+# calls that heads had not learned from (0.92, -0.22) fits best; of 1,200 in 240 that nothing was
+# placed on, these leave a calibration error of .03 and .04. Statuses: 402, in 181 calls.
 OUTCOMES, DISCLOSURES = (0.9, -0.2), (0.7, 1.0)
 SUREST = 0.995  # that a sum is taken for
 MILLIONTH = 1e-6

@@ -302,6 +302,8 @@ def test_a_misspelled_variable_is_told_of(
 ) -> None:
     monkeypatch.setenv("CALLSCOPE_DIARIZE_MAX_QEUE", "3")
     monkeypatch.setenv("CALLSCOPE_DIARIZE_MAX_QUEUE", "4")
+    monkeypatch.setenv("CALLSCOPE_DIARIZE_TIMEOUT", "9")  # sets the gateway's diarize_timeout
+    monkeypatch.setenv("CALLSCOPE_DIARIZE_THREDS", "")  # as if it were not set
     with embedded([(service(servicer), settings())]):
         pass
     fields = [vars(each) for each in caplog.records]
@@ -366,6 +368,31 @@ def test_a_failed_warm_up_ends_the_process_with_its_reason(servicer: Servicer) -
         embedded([(service(servicer, warm_up=warm_up), settings())]),
     ):
         pytest.fail("it started without its model")
+
+
+def test_what_was_opened_is_closed_when_the_warm_up_fails(servicer: Servicer) -> None:
+    port, seen = _free_port(), []
+
+    @contextlib.asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        seen.append("opened")
+        try:
+            yield
+        finally:
+            seen.append("closed")
+
+    def warm_up() -> None:
+        raise ModelMissing("campplus is not here")
+
+    parts = {"lifespan": lifespan, "warm_up": warm_up, "drain": lambda: seen.append("drained")}
+    with (
+        pytest.raises(ModelMissing),
+        embedded([(service(servicer, **parts), settings(metrics_port=port))]),
+    ):
+        pytest.fail("it started without its model")
+    assert seen == ["opened", "drained", "closed"]
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/healthz")
 
 
 def test_a_taken_port_is_named_with_its_setting(servicer: Servicer, up: Running) -> None:
