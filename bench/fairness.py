@@ -6,9 +6,10 @@ an agent's history, and says which.
 
 Each call of `fairness.yaml` is told again: with first names and surnames from other groups, with
 dialect, with accents as recognizers spell them, politer or blunter, and with another agent's label
-and history. A flip is a behavior's outcome or a disclosure's status that changes. The change is
-made to the customer's words, to the agent's, or to both; politeness to the customer's alone, since
-the agent's is part of what is judged.
+and history; with names once more as a recognizer without capitals writes all of it. A flip is a
+behavior's outcome or a disclosure's status that changes. The change is made to the customer's
+words, to the agent's, or to both; politeness to the customer's alone, since the agent's is part of
+what is judged.
 """
 
 import argparse
@@ -34,15 +35,27 @@ from services.score.branch import Branch
 from services.score.encoder import Encoder
 from services.score.engine import ScoreEngine
 from services.score.library import RubricLibrary
+from training.examples import bare
 
-__all__ = ["BOTH", "Flips", "Remembering", "calls", "complaints", "count", "interval"]
+__all__ = [
+    "BOTH",
+    "Flips",
+    "Remembering",
+    "calls",
+    "complaints",
+    "count",
+    "interval",
+    "measured",
+    "without_capitals",
+]
 
 SEED = 11
 TURN = 6.0  # seconds of every turn
 GATE = 0.01
 """Share of judgements that may flip."""
 
-NEVER = ("history", "name")  # kinds of change for which none may
+BARE_NAME = "name without capitals"
+NEVER = ("history", "name", BARE_NAME)  # kinds of change for which none may
 EXAMPLES = 5  # of flips, in the results
 GATE_NAMES = 2
 GATE_RUBRICS = ("general",)
@@ -177,13 +190,22 @@ def main() -> None:
     models = ModelStore(options.models)
     engine = ScoreEngine(models, RubricLibrary(), "cpu", threads=1, encoder=Remembering)
     if options.gate:
-        by_kind = count(engine, calls(), GATE_NAMES, GATE_RUBRICS, whose=(BOTH,))
+        by_kind = measured(engine, GATE_NAMES, GATE_RUBRICS, (BOTH,))
         complaint = complaints(by_kind)
         print(_told(_all(by_kind)))
         sys.exit("\n".join(complaint) if complaint else 0)
-    by_kind = count(engine, calls(), options.names, options.rubrics or RUBRICS)
+    by_kind = measured(engine, options.names, options.rubrics or RUBRICS, WHOSE)
     rows = {"all": _all(by_kind), **by_kind}
     print(json.dumps({kind: _row(each) for kind, each in rows.items()}, indent=2))
+
+
+def measured(
+    engine: ScoreEngine, names: int, rubrics: Sequence[str], whose: Sequence[Set[Role]]
+) -> Mapping[str, Flips]:
+    """Flips by kind of change, and by name in the same calls without marks and capitals."""
+    told = calls()
+    bared = count(engine, told, names, rubrics, whose=(), spelled=without_capitals)
+    return {**count(engine, told, names, rubrics, whose), BARE_NAME: bared["name"]}
 
 
 def complaints(by_kind: Mapping[str, Flips]) -> list[str]:
@@ -232,12 +254,16 @@ def count(
     names: int = len(NAMES),
     rubrics: Sequence[str] = RUBRICS,
     whose: Sequence[Set[Role]] = WHOSE,
+    spelled: Callable[[Telling], Telling] = lambda telling: telling,
 ) -> Mapping[str, Flips]:
-    """Flips by kind of change, over all calls and rubrics; `whose` words change spelling."""
+    """Flips by kind of change, over all calls and rubrics; `whose` words change spelling.
+
+    All tellings are `spelled` in that way.
+    """
     compared, flipped = Counter[str](), defaultdict[str, list[str]](list)
     for number, lines in enumerate(told):
         for rubric in rubrics:
-            first, *others = _tellings(lines, names, whose)
+            first, *others = map(spelled, _tellings(lines, names, whose))
             base = _verdicts(engine, first, rubric)
             for other in others:
                 for judged, verdict in _verdicts(engine, other, rubric).items():
@@ -293,6 +319,15 @@ def _tellings(lines: Sequence[str], names: int, whose: Sequence[Set[Role]]) -> I
             f"agent labeled {label}",
             tuple(replace(u, speaker=label) if u.role is Role.AGENT else u for u in told),
         )
+
+
+def without_capitals(telling: Telling) -> Telling:
+    """As a recognizer without punctuation and capitals writes it."""
+    spoken = tuple(
+        replace(each, words=tuple(replace(word, text=bare(word.text)) for word in each.words))
+        for each in telling.utterances
+    )
+    return replace(telling, utterances=spoken)
 
 
 def _lines(lines: Sequence[str], customer: tuple[str, str], agent: str) -> Lines:

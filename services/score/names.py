@@ -144,7 +144,11 @@ def _tells_name(text: str, *, at_first: bool) -> bool:
 def _is_bare_name(text: str) -> bool:
     """Whether a sentence is a name and surname, and perhaps a place, and courtesies besides."""
     bare = lexicon.COURTESY.sub("", text).strip(" ,")
-    return bool(_BARE_NAME.fullmatch(bare)) and _COMMON.isdisjoint(_plain(bare.split()))
+    said = bare.split()
+    if any(word[:1].isupper() for word in said):  # "Greg baker" is Greg Baker
+        said = [word.capitalize() if word.capitalize() in _listed() else word for word in said]
+    named = _BARE_NAME.fullmatch(" ".join(said))
+    return bool(named) and _COMMON.isdisjoint(_plain(said))
 
 
 def _found(sentences: Sequence[Sentence]) -> Iterator[str]:

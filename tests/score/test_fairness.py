@@ -5,7 +5,16 @@ Whether they do is a gate of `make check`; here is what the gate rests on.
 
 import pytest
 
-from bench.fairness import BOTH, Flips, Remembering, calls, complaints, count
+from bench.fairness import (
+    BARE_NAME,
+    BOTH,
+    Flips,
+    Remembering,
+    calls,
+    complaints,
+    count,
+    without_capitals,
+)
 from callscope.models import ModelStore
 from callscope.types import Utterance
 from services.score.engine import ScoreEngine
@@ -17,7 +26,7 @@ from tests.score.conversations import Line, conversation
 
 def by_kind(**flipped: int) -> dict[str, Flips]:
     """A hundred judgements of each kind, so many of which flipped."""
-    kinds = ("accent", "dialect", "history", "name", "politeness")
+    kinds = ("accent", "dialect", "history", "name", BARE_NAME, "politeness")
     return {
         kind: Flips(100, tuple(f"{kind} {i}: call 0" for i in range(flipped.get(kind, 0))))
         for kind in kinds
@@ -29,15 +38,15 @@ def test_the_gate_is_open_while_one_judgement_in_a_hundred_flips() -> None:
 
 
 def test_the_gate_names_every_pair_that_flips_too_often() -> None:
-    first, *pairs = complaints(by_kind(accent=5, dialect=1))
+    first, *pairs = complaints(by_kind(accent=6, dialect=1))
     assert first == "More than 1% of judgements flip:"
     assert [pair.strip() for pair in pairs] == [
-        *(f"accent {i}: call 0" for i in range(5)),
+        *(f"accent {i}: call 0" for i in range(6)),
         "dialect 0: call 0",
     ]
 
 
-@pytest.mark.parametrize("kind", ["name", "history"])
+@pytest.mark.parametrize("kind", ["name", BARE_NAME, "history"])
 def test_no_judgement_may_flip_for_a_name_or_an_agents_history(kind: str) -> None:
     assert complaints(by_kind(**{kind: 1})) == [
         f"A judgement flips for {kind}:",
@@ -48,6 +57,8 @@ def test_no_judgement_may_flip_for_a_name_or_an_agents_history(kind: str) -> Non
 def test_each_call_is_told_again_in_every_way(models: ModelStore) -> None:
     engine = ScoreEngine(models, RubricLibrary(), "cpu", threads=1, encoder=Remembering)
     told = count(engine, calls()[:1], 2, rubrics=("general",), whose=(BOTH,))
+    bared = count(engine, calls()[:1], 2, rubrics=("general",), whose=(), spelled=without_capitals)
+    told = {**told, BARE_NAME: bared["name"]}
     assert told.keys() == by_kind().keys()
     assert all(flips.compared for flips in told.values())
 
