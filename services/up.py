@@ -45,15 +45,15 @@ async def _run(front: GatewaySettings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     console = Console(stderr=True)
     async with contextlib.AsyncExitStack() as stack:  # left in reverse: the gateway drains first
-        models = [(Starting(*each), each[1].service) for each in _models(front)]
-        for model, _ in models:
+        models = [Starting(*each) for each in _models(front)]
+        for model in models:
             model.probe(stack)
             await model.open(stack)
-        targets = {f"{name}_target": model.where.target for model, name in models}
+        targets = {f"{model.where.name}_target": model.where.target for model in models}
         front = front.model_copy(update=targets)
         gateway = Starting(build_gateway(front), front)
         gateway.probe(stack)  # before models load, which takes a while; calls come in after them
-        for model, _ in models:
+        for model in models:
             if not await _unless(stop, model.warm_up()):
                 return
             _show(model.where, console)

@@ -106,7 +106,7 @@ class Starting:
         self._checks: Any = health.aio.HealthServicer()  # type: ignore[attr-defined] # stubs lack it
 
     def probe(self, stack: contextlib.AsyncExitStack) -> None:
-        """Answer probes, until `stack` is left."""
+        """Answer probes, until `stack` is left, and say which settings look misspelled."""
         for name, meant in self._settings.misspelled().items():
             _log.warning("no such setting", extra={"variable": name, "meant": meant})
         self._probes = _bind_probes(self._settings, self._ready.is_set)

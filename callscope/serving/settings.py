@@ -146,11 +146,9 @@ class ServiceSettings(BaseSettings):
         """Variables of the service that set nothing, and which one each may have been meant for."""
         prefix = f"CALLSCOPE_{cls.service.upper()}_"
         known = [name.upper() for name in cls.model_fields]
-        given = sorted(name for name, value in os.environ.items() if value)
-        unknown = {name.removeprefix(prefix) for name in given if name.startswith(prefix)} - {
-            *known
-        }
-        near = {name: get_close_matches(name, known, 1, _ALIKE) for name in sorted(unknown)}
+        given = {name for name, value in os.environ.items() if value and name.startswith(prefix)}
+        unknown = sorted({name.removeprefix(prefix) for name in given} - {*known})
+        near = {name: get_close_matches(name, known, 1, _ALIKE) for name in unknown}
         return {f"{prefix}{name}": f"{prefix}{meant[0]}" for name, meant in near.items() if meant}
 
     @classmethod

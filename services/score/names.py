@@ -60,14 +60,15 @@ _AT_FIRST = 2  # turns in which "it's Maria" says who calls, and not what the do
 
 def customer_names(sentences: Sequence[Sentence]) -> frozenset[str]:
     """The customer's names, lower-case: given by them, or by an agent who asks for them."""
-    return frozenset(_found(sentences))
+    return frozenset(_found(sentences, _with_capitals(sentences)))
 
 
 def all_names(sentences: Sequence[Sentence]) -> frozenset[str]:
     """The names of both parties, lower-case."""
-    said = (match for text in _with_capitals(sentences) for match in _INTRODUCES.finditer(text))
+    texts = _with_capitals(sentences)
+    said = (match for text in texts for match in _INTRODUCES.finditer(text))
     own = (part for match in said if match.lastindex for part in _parts(match[match.lastindex]))
-    return customer_names(sentences) | frozenset(own)
+    return frozenset((*_found(sentences, texts), *own))
 
 
 def uses_name(text: str, names: frozenset[str]) -> bool:
@@ -151,8 +152,9 @@ def _is_bare_name(text: str) -> bool:
     return bool(named) and _COMMON.isdisjoint(_plain(said))
 
 
-def _found(sentences: Sequence[Sentence]) -> Iterator[str]:
-    texts, first = _with_capitals(sentences), _first_turns(sentences)
+def _found(sentences: Sequence[Sentence], texts: Sequence[str]) -> Iterator[str]:
+    """The customer's names; `texts` are as `_with_capitals` writes them."""
+    first = _first_turns(sentences)
     asked, guessed = False, texts != [each.text for each in sentences]
     for sentence, text in zip(sentences, texts, strict=True):
         if sentence.role is Role.AGENT:
